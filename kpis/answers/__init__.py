@@ -1,0 +1,1 @@
+"""Answers: one question of the meeting each, rendered alike by page, report and command."""

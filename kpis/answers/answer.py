@@ -1,0 +1,60 @@
+"""What one question of the meeting gets: the sentence, the numbers, the tables, the notes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number with what it takes to read it.
+
+    Parameters
+    ----------
+    label
+        What it is called on screen.
+    value
+        Unrounded; None when it cannot be computed, and then ``reason`` says why.
+    unit
+        ``money``, ``share``, ``days``, ``count``, ``ratio`` or ``per month``.
+    help
+        Definition and formula, shown where the word is unclear.
+    """
+
+    label: str
+    value: float | None
+    unit: str
+    help: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer: page, report and command render it and compute nothing.
+
+    Parameters
+    ----------
+    question
+        As the meeting asks it.
+    sentence
+        The answer in words, with the figures that matter.
+    numbers
+        By key, in the order of display.
+    tables
+        Tidy tables by key: what charts are drawn from and what is downloaded.
+    notes
+        How the numbers came about, and what was left out and why.
+    document
+        What the headless command prints as JSON.
+    """
+
+    question: str
+    sentence: str
+    numbers: Mapping[str, Number] = field(default_factory=dict)
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    document: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,74 @@
+"""The levers: what a person may assume differently from what the data say.
+
+A multiplier of 1 (or None, or an empty mapping) means "as estimated from the data". Field metadata
+carry the label, help and bounds of each slider, so page, command and scenario file share one
+description; a value from anywhere is validated here.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from kpis.errors import AssumptionError
+
+Multiplier = Annotated[float, Field(ge=0.25, le=4.0, allow_inf_nan=False)]
+Share = Annotated[float, Field(gt=0.0, lt=1.0, allow_inf_nan=False)]
+
+
+class Assumptions(BaseModel):
+    """A scenario: one value per lever. Unknown names and impossible values are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field("as estimated", max_length=80, title="Scenario name")
+    sales_cycle: Multiplier = Field(
+        1.0, title="Sales cycle length", description="How long deals take from creation to won, against the estimate."
+    )
+    close_rate: Multiplier = Field(
+        1.0, title="Close rate, overall", description="Share of new opportunities that are won in the end, against the estimate."
+    )
+    close_rates: dict[str, Share] = Field(
+        default_factory=dict,
+        title="Close rate per stage",
+        description="Share of opportunities that enter the stage and are won in the end.",
+    )
+    new_opportunities: Multiplier = Field(
+        1.0, title="New opportunities", description="Opportunities created per month from now on, against the estimate."
+    )
+    deal_size: Multiplier = Field(1.0, title="Deal size", description="Average amount of a won deal, against the estimate.")
+    deal_size_open: bool = Field(
+        False, title="Deal size also for open deals", description="Also scale the amounts of deals that are open today."
+    )
+    slippage: Annotated[float, Field(ge=0.0, le=0.9, allow_inf_nan=False)] = Field(
+        0.0, title="Extra slippage", description="Share of this period's expected wins pushed into the next period, beyond what history has."
+    )
+    targets: tuple[Annotated[float, Field(ge=0.0, allow_inf_nan=False)], ...] = Field(
+        (), max_length=3, title="Targets", description="Bookings target of the current and the next two periods."
+    )
+
+    @classmethod
+    def checked(cls, values: dict[str, Any]) -> Assumptions:
+        """Validate ``values``; raises AssumptionError naming the lever and its limits."""
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            lever = ".".join(str(part) for part in first["loc"])
+            if first["type"] == "extra_forbidden":
+                raise AssumptionError(
+                    f"There is no lever called '{lever}'", place="scenario", way_out=f"Known levers: {', '.join(cls.model_fields)}"
+                ) from None
+            raise AssumptionError(
+                f"{lever} = {first['input']!r}: {first['msg'].lower()}", place="scenario", way_out="Correct the value"
+            ) from None
+
+    def changed(self) -> dict[str, Any]:
+        """The levers that differ from "as estimated", without name and targets."""
+        base = Assumptions()
+        return {
+            field: getattr(self, field)
+            for field in type(self).model_fields
+            if field not in ("name", "targets") and getattr(self, field) != getattr(base, field)
+        }
