@@ -27,7 +27,9 @@ class Assumptions(BaseModel):
         1.0, title="Sales cycle length", description="How long deals take from creation to won, against the estimate."
     )
     close_rate: Multiplier = Field(
-        1.0, title="Close rate, overall", description="Share of new opportunities that are won in the end, against the estimate."
+        1.0,
+        title="Close rate, overall",
+        description="Share of new opportunities that are won in the end, against the estimate.",
     )
     close_rates: dict[str, Share] = Field(
         default_factory=dict,
@@ -37,12 +39,16 @@ class Assumptions(BaseModel):
     new_opportunities: Multiplier = Field(
         1.0, title="New opportunities", description="Opportunities created per month from now on, against the estimate."
     )
-    deal_size: Multiplier = Field(1.0, title="Deal size", description="Average amount of a won deal, against the estimate.")
+    deal_size: Multiplier = Field(
+        1.0, title="Deal size", description="Average amount of a won deal, against the estimate."
+    )
     deal_size_open: bool = Field(
         False, title="Deal size also for open deals", description="Also scale the amounts of deals that are open today."
     )
     slippage: Annotated[float, Field(ge=0.0, le=0.9, allow_inf_nan=False)] = Field(
-        0.0, title="Extra slippage", description="Share of this period's expected wins pushed into the next period, beyond what history has."
+        0.0,
+        title="Extra slippage",
+        description="Share of this period's expected wins pushed into the next period, beyond what history has.",
     )
     targets: tuple[Annotated[float, Field(ge=0.0, allow_inf_nan=False)], ...] = Field(
         (), max_length=3, title="Targets", description="Bookings target of the current and the next two periods."
@@ -58,7 +64,9 @@ class Assumptions(BaseModel):
             lever = ".".join(str(part) for part in first["loc"])
             if first["type"] == "extra_forbidden":
                 raise AssumptionError(
-                    f"There is no lever called '{lever}'", place="scenario", way_out=f"Known levers: {', '.join(cls.model_fields)}"
+                    f"There is no lever called '{lever}'",
+                    place="scenario",
+                    way_out=f"Known levers: {', '.join(cls.model_fields)}",
                 ) from None
             raise AssumptionError(
                 f"{lever} = {first['input']!r}: {first['msg'].lower()}", place="scenario", way_out="Correct the value"

@@ -95,7 +95,9 @@ class Dataset:
         frame = self._until(frame, table)
         if table == "opportunities":
             frame = self._opportunities_then(frame, cursor)
-        return frame.select(*[c for name in spec.names for c in ([name, f"{name}_n"] if name in spec.dates else [name])])
+        return frame.select(
+            *[c for name in spec.names for c in ([name, f"{name}_n"] if name in spec.dates else [name])]
+        )
 
     def _until(self, frame: nw.LazyFrame, table: str) -> nw.LazyFrame:
         """Drop rows dated after the as-of day and blank the events that came after it."""
@@ -110,7 +112,10 @@ class Dataset:
         blank = []
         for name in events:
             happened = nw.col(f"{name}_n") <= today
-            blank += [nw.when(happened).then(nw.col(name)).alias(name), nw.when(happened).then(nw.col(f"{name}_n")).alias(f"{name}_n")]
+            blank += [
+                nw.when(happened).then(nw.col(name)).alias(name),
+                nw.when(happened).then(nw.col(f"{name}_n")).alias(f"{name}_n"),
+            ]
         return frame.with_columns(*blank)
 
     def _opportunities_then(self, frame: nw.LazyFrame, cursor: Cursor) -> nw.LazyFrame:
@@ -128,11 +133,20 @@ class Dataset:
             )
         if not past:
             return frame
-        unknown = ["stage", "expected_close", "expected_close_n", "forecast_category", "probability", "push_count", "next_step"]
+        unknown = [
+            "stage",
+            "expected_close",
+            "expected_close_n",
+            "forecast_category",
+            "probability",
+            "push_count",
+            "next_step",
+        ]
         if not self.has_history:
             return frame.with_columns(*[nw.when(~is_open).then(nw.col(c)).alias(c) for c in unknown])
         recorded = [
-            c for c in ("stage", "amount", "expected_close", "forecast_category", "probability", "owner")
+            c
+            for c in ("stage", "amount", "expected_close", "forecast_category", "probability", "owner")
             if self.has("opportunity_history", c)
         ]
         if "expected_close" in recorded:

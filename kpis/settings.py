@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from kpis.definitions import Definitions
 from kpis.errors import AssumptionError
 from kpis.periods import Calendar, Grain
 
@@ -34,7 +35,10 @@ class Settings(BaseModel):
     currency: str | None = Field(None, description="The currency to report in; needed when the data hold several.")
     stages: tuple[Stage, ...] = Field((), description="Stages in order; read from the data when empty.")
     targets: dict[str, float] = Field(default_factory=dict, description="Bookings target by period label.")
-    confidence: float = Field(0.8, gt=0.5, lt=1, description="How sure 'enough pipeline' means: P(hit) that the required pipeline gives.")
+    confidence: float = Field(
+        0.8, gt=0.5, lt=1, description="How sure 'enough pipeline' means: P(hit) that the required pipeline gives."
+    )
+    definitions: Definitions = Field(default_factory=Definitions, description="What the measures mean by their words.")
     mapping: dict[str, dict[str, str]] = Field(
         default_factory=dict, description="Corrections to the automatic mapping: file name -> column -> table.field."
     )
@@ -50,8 +54,12 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(tomllib.loads(Path(path).read_text(encoding="utf-8")))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise AssumptionError(f"The settings file is not TOML: {error}", place=str(path), way_out="Correct it in a text editor") from None
+            raise AssumptionError(
+                f"The settings file is not TOML: {error}", place=str(path), way_out="Correct it in a text editor"
+            ) from None
         except ValidationError as error:
             first = error.errors()[0]
             entry = ".".join(str(part) for part in first["loc"])
-            raise AssumptionError(f"{entry}: {first['msg'].lower()}", place=str(path), way_out="Correct the entry") from None
+            raise AssumptionError(
+                f"{entry}: {first['msg'].lower()}", place=str(path), way_out="Correct the entry"
+            ) from None

@@ -1,0 +1,181 @@
+"""The headless commands: every number of the pages without a browser."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from kpis.errors import AssumptionError, NotEnoughData, TandemError
+
+app = typer.Typer(
+    name="python -m kpis",
+    help="Tandem's numbers without a browser. Exit 0: done; 1: the data cannot support the question; 2: wrong usage.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Data = Annotated[
+    list[Path], typer.Argument(help="Files or folders: CSV, TSV, XLSX, Parquet, zip.", exists=True, show_default=False)
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output and nothing else.")]
+AsOf = Annotated[
+    datetime | None,
+    typer.Option(formats=["%Y-%m-%d"], help="The end of this day; default: the newest date in the data."),
+]
+Grain = Annotated[str | None, typer.Option(help="month or quarter.")]
+FiscalStart = Annotated[int | None, typer.Option(min=1, max=12, help="First month of the fiscal year.")]
+Currency = Annotated[str | None, typer.Option(help="Currency to report in.")]
+SettingsFile = Annotated[
+    Path | None, typer.Option("--settings", help="Stages, definitions, targets (TOML).", exists=True, dir_okay=False)
+]
+ScenarioFile = Annotated[Path | None, typer.Option("--scenario", help="Levers (JSON).", exists=True, dir_okay=False)]
+
+
+@app.command()
+def sample(
+    directory: Annotated[Path, typer.Argument(help="Folder to write to; made when it is not there.", file_okay=False)],
+    opportunities: Annotated[int, typer.Option(min=50, help="About how many opportunities.")] = 2000,
+    seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 7,
+    years: Annotated[float, typer.Option(min=0.5, max=20, help="Years of history.")] = 3.0,
+    truth: Annotated[bool, typer.Option("--truth", help="Also write the true parameters (truth.json).")] = False,
+) -> None:
+    """Write a whole demo company, every table, reproducibly."""
+    from kpis import demo
+
+    paths = demo.write(directory, opportunities=opportunities, seed=seed, years=years, truth=truth)
+    _say(f"{len(paths)} files written to {directory}")
+
+
+@app.command()
+def check(data: Data, settings: SettingsFile = None, as_json: Json = False) -> None:
+    """Say for each file what was recognised, read, accepted, rejected and why."""
+    from kpis.answers.check import check_answer
+    from kpis.intake import check as check_files
+
+    answer = check_answer(check_files(data, settings=_settings(settings)))
+    _print(answer.document, as_json, lambda: _describe(answer))
+
+
+@app.command()
+def forecast(
+    data: Data,
+    target: Annotated[
+        str | None,
+        typer.Option(help="N, or N,N,N for the current and the next two periods; one N holds for all three."),
+    ] = None,
+    scenario: ScenarioFile = None,
+    as_of: AsOf = None,
+    grain: Grain = None,
+    fiscal_start: FiscalStart = None,
+    currency: Currency = None,
+    settings: SettingsFile = None,
+    as_json: Json = False,
+) -> None:
+    """Forecast the current and the next two periods."""
+    from kpis.answers.coverage import next_periods
+    from kpis.answers.outlook import outlook
+    from kpis.answers.pipeline import pipeline_health
+    from kpis.forecast.model import fit
+
+    chosen = _settings(settings, grain=grain, fiscal_start=fiscal_start, currency=currency)
+    dataset = _read(data, chosen, as_of)
+    found = outlook(dataset, fit(dataset), _assumptions(scenario, target))
+    answer, following = pipeline_health(found), next_periods(found)
+    _print(answer.document, as_json, lambda: _describe(answer, following))
+
+
+def _read(data: list[Path], settings: Any, as_of: datetime | None) -> Any:
+    """The dataset as known at the end of the as-of day; refuses a day outside the data."""
+    from kpis.intake import read
+
+    dataset = read(data, settings=settings).dataset
+    if as_of is None:
+        return dataset
+    if as_of.date() > dataset.newest:
+        newest = dataset.newest
+        _say(f"The newest date in the data is {newest}: the state of {as_of.date()} is not known, {newest} is used.")
+    return dataset.known_at(as_of.date())
+
+
+def _settings(path: Path | None, **given: Any) -> Any:
+    from pydantic import ValidationError
+
+    from kpis.settings import Settings
+
+    base = Settings.read(path) if path else Settings()
+    changes = {k: v for k, v in given.items() if v is not None}
+    try:
+        return Settings.model_validate({**base.model_dump(), **changes})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise AssumptionError(
+            f"{first['loc'][0]}: {first['msg'].lower()}", place="option", way_out="See --help"
+        ) from None
+
+
+def _assumptions(scenario: Path | None, target: str | None) -> Any:
+    from kpis.assumptions import Assumptions
+
+    values: dict[str, Any] = {}
+    if scenario:
+        try:
+            values = json.loads(scenario.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise AssumptionError(f"The scenario is not JSON: {error}", place=str(scenario)) from None
+        if not isinstance(values, dict):
+            raise AssumptionError("A scenario is one object of levers", place=str(scenario))
+    if target:
+        try:
+            values["targets"] = tuple(float(part) for part in target.split(","))
+        except ValueError:
+            raise AssumptionError(f"'{target}' is no target", place="--target", way_out="Give N or N,N,N") from None
+    return Assumptions.checked(values)
+
+
+def _print(document: Any, as_json: bool, otherwise: Callable[[], None]) -> None:
+    if as_json:
+        sys.stdout.write(json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1, default=_plain) + "\n")
+    else:
+        otherwise()
+
+
+def _plain(value: Any) -> Any:
+    """Numpy scalars and dates as JSON has them."""
+    if isinstance(value, date):
+        return value.isoformat()
+    return value.item()
+
+
+def _describe(*answers: Any) -> None:
+    """Answers for people: sentence, numbers, tables, notes."""
+    from kpis.answers.render import as_text
+
+    sys.stdout.write("\n".join(as_text(answer) for answer in answers) + "\n")
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")
+
+
+def main() -> None:
+    """Run a command and turn what went wrong into an exit code and a sentence."""
+    try:
+        app()
+    except NotEnoughData as error:
+        _say(str(error))
+        raise SystemExit(1) from None
+    except TandemError as error:
+        _say(str(error))
+        raise SystemExit(2) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,304 @@
+"""The outlook: model and projection with targets, the common ground of the three questions and of `forecast`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from kpis.answers.funnel import Funnel, funnel
+from kpis.answers.targets import targets_for
+from kpis.answers.words import money, percent
+from kpis.assumptions import Assumptions
+from kpis.dataset import Dataset
+from kpis.engine import NEVER
+from kpis.forecast.levers import stage_rates
+from kpis.forecast.model import Model
+from kpis.forecast.projection import Projection, project
+from kpis.forecast.required import Required, required
+from kpis.forecast.revenue import SHOCK
+from kpis.periods import day_n, day_of
+
+UNVERIFIED = (
+    "The range is not yet verified on your data: it rests on default shocks, not on how past forecasts came out."
+)
+
+
+@dataclass(frozen=True)
+class Landing:
+    """One period's numbers, unrounded; None where ``reasons`` says why.
+
+    Parameters
+    ----------
+    open_qualified
+        Amount of open qualified deals: those expected to close in the period where expected closes are known,
+        else all of them.
+    coverage, required_coverage
+        Open qualified amount, and the amount needed, over what is still to go to the target.
+    required_pipeline, gap
+        Open qualified amount that gives the wanted confidence, and what is missing of it.
+    """
+
+    label: str
+    target: float | None
+    won: float
+    expected: float
+    p10: float
+    p50: float
+    p90: float
+    p_hit: float | None
+    from_open: float
+    from_new: float
+    open_qualified: float
+    coverage: float | None
+    required_coverage: float | None
+    required_pipeline: float | None
+    gap: float | None
+    need: Required | None
+    mqls: float | None
+    sqls: float | None
+    spend: float | None
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What every answer about the coming periods is made from."""
+
+    dataset: Dataset
+    model: Model
+    projection: Projection
+    landings: tuple[Landing, ...]
+    funnel: Funnel
+    warnings: tuple[str, ...]
+
+    @property
+    def currency(self) -> str:
+        """Currency of all money in it."""
+        return self.dataset.currency
+
+    def say(self, amount: float | None) -> str:
+        """Money in words, in the dataset's currency."""
+        return money(amount, self.currency)
+
+    @property
+    def method(self) -> str:
+        """The method in one line."""
+        kind = f"{len(self.model.stages)} stages" if len(self.model.stages) > 1 else "one stage, clock from creation"
+        return f"semi-Markov hazards ({kind}), new business, common shock"
+
+
+def outlook(dataset: Dataset, model: Model, assumptions: Assumptions | None = None) -> Outlook:
+    """Project the model under the assumptions and set it against the targets.
+
+    Parameters
+    ----------
+    dataset
+        As known at the model's day.
+    """
+    assumptions = assumptions or Assumptions()
+    projection = project(model, assumptions)
+    warnings: list[str] = [*_data_notes(dataset, model), UNVERIFIED]
+    targets = targets_for(dataset, model.periods, assumptions.targets)
+    rates = funnel(dataset)
+    warnings += rates.missing
+    amounts, note = _open_qualified(model)
+    warnings += note
+    landings = tuple(
+        _landing(projection, dataset, w, targets[w], amounts[w], rates, warnings) for w in range(len(targets))
+    )
+    return Outlook(dataset, model, projection, landings, rates, tuple(dict.fromkeys(warnings)))
+
+
+def _landing(
+    projection: Projection,
+    dataset: Dataset,
+    w: int,
+    target: float | None,
+    amount: float,
+    rates: Funnel,
+    warnings: list[str],
+) -> Landing:
+    window = projection.windows[w]
+    label = window.period.label
+    p_hit = coverage = required_coverage = pipeline = gap = None
+    need: Required | None = None
+    if target is None:
+        warnings.append(
+            f"{label}: no target, so no chance to hit it, no coverage and no required pipeline; set one to see them"
+        )
+    else:
+        p_hit = window.p_hit(target)
+        need = required(projection, w, target, dataset.settings.confidence, SHOCK[w])
+        to_go = target - window.won
+        if to_go <= 0:
+            warnings.append(f"{label}: the target is met, so there is nothing left to cover")
+        else:
+            coverage = amount / to_go
+        if need.times is not None and amount > 0:
+            pipeline = need.times * amount
+            gap = max(0.0, pipeline - amount)
+            required_coverage = pipeline / to_go if to_go > 0 else None
+        elif need.times is not None:
+            warnings.append(
+                f"{label}: there is no open qualified pipeline to scale, so the required pipeline is unknown"
+            )
+        warnings += [f"{label}: {reason}" for reason in need.reasons]
+    extra = need.opportunities if need else None
+    return Landing(
+        label=label,
+        target=target,
+        won=window.won,
+        expected=window.expected,
+        p10=window.quantile(0.1),
+        p50=window.quantile(0.5),
+        p90=window.quantile(0.9),
+        p_hit=p_hit,
+        from_open=window.from_open,
+        from_new=window.from_new,
+        open_qualified=amount,
+        coverage=coverage,
+        required_coverage=required_coverage,
+        required_pipeline=pipeline,
+        gap=gap,
+        need=need,
+        mqls=_times(extra, rates.mqls_per_opportunity),
+        sqls=_times(extra, rates.sqls_per_opportunity),
+        spend=_times(extra, rates.spend_per_opportunity),
+    )
+
+
+def _times(a: float | None, b: float | None) -> float | None:
+    return None if a is None or b is None else a * b
+
+
+def qualified(model: Model) -> np.ndarray:
+    """Whether each open deal is in a qualified stage."""
+    return np.array(model.stints.stages.qualified, dtype=bool)[model.open_deals.stage]
+
+
+def open_amounts(model: Model) -> np.ndarray:
+    """Last known amount of each open deal, as on the CRM's screen (with stand-ins where there is none)."""
+    return model.amounts.known[model.open_deals.row]
+
+
+def _open_qualified(model: Model) -> tuple[list[float], list[str]]:
+    """Open qualified amount by period, and a note on which deals were counted."""
+    amount = np.where(qualified(model), open_amounts(model), 0.0)
+    close = model.stints.deals["expected_close"].to_numpy()[model.open_deals.row]
+    if not (close < NEVER).any():
+        note = "No expected close of an open deal is known at this day: each period is compared with all open deals"
+        return [float(amount.sum())] * len(model.periods), [note]
+    inside = [(close >= day_n(p.start)) & (close <= day_n(p.end)) for p in model.periods]
+    notes = []
+    overdue = (close < day_n(model.periods[0].start)) & (amount > 0)
+    if overdue.any():
+        n = int(overdue.sum())
+        notes.append(f"{n:,} open qualified deals have an expected close before this period: they cover no period")
+    return [float(amount[i].sum()) for i in inside], notes
+
+
+def _data_notes(dataset: Dataset, model: Model) -> list[str]:
+    """What a reader must know about the data behind the numbers."""
+    notes = []
+    if not dataset.has_history:
+        more = "a second dated export or the history table adds the stages"
+        notes.append(f"No stage history, so one stage with a clock from creation: {more}")
+    n, amount = model.stints.undated
+    if n:
+        notes.append(
+            f"{n:,} open opportunities have no creation date ({money(amount, dataset.currency)}): they are left out of the "
+            "open deals, since the rate of new opportunities already counts them once they start"
+        )
+    stood_in = model.amounts.stood_in[model.open_deals.row]
+    if stood_in.any():
+        instead = "the list price or the mean won amount of their product stands in"
+        notes.append(f"{int(stood_in.sum()):,} open deals have no amount: {instead}")
+    deals = model.stints.deals
+    priced = (deals["amount_basis"] == "list price").to_numpy()[model.open_deals.row]
+    if priced.any():
+        notes.append(f"{int(priced.sum()):,} open deals carry their product's list price as amount")
+    if int((deals["outcome"] == 1).sum()) < 100:
+        notes.append("Fewer than 100 wins: only the amount band tells deals apart")
+    return notes
+
+
+def parts_table(found: Outlook) -> pd.DataFrame:
+    """Where each period's expected landing comes from: a row a period and part, with target and range beside it."""
+    parts = (("won", "won"), ("open", "from_open"), ("not yet created", "from_new"))
+    rows = [
+        {
+            "period": x.label,
+            "part": part,
+            "amount": getattr(x, field),
+            "target": x.target,
+            "p10": x.p10,
+            "p50": x.p50,
+            "p90": x.p90,
+        }
+        for x in found.landings
+        for part, field in parts
+    ]
+    return pd.DataFrame(rows)
+
+
+def number(value: float | None) -> float | None:
+    """A finite float or None: what JSON can hold."""
+    return float(value) if value is not None and math.isfinite(value) else None
+
+
+def document(found: Outlook) -> dict[str, Any]:
+    """The `forecast` document of the headless interface."""
+    assumptions = found.projection.assumptions
+    after = stage_rates(found.projection.rates, found.model.mix)
+    return {
+        "as_of": day_of(found.model.today).isoformat(),
+        "grain": found.model.calendar.grain,
+        "currency": found.currency,
+        "method": found.method,
+        "verified": False,
+        "periods": [_period(found, w) for w in range(len(found.landings))],
+        "assumptions": {
+            **assumptions.model_dump(exclude={"targets", "close_rates"}),
+            "close_rates": {name: number(rate) for name, rate in zip(found.model.stages, after, strict=True)},
+            "targets": [landing.target for landing in found.landings],
+        },
+        "warnings": list(found.warnings),
+    }
+
+
+def _period(found: Outlook, w: int) -> dict[str, Any]:
+    landing, window = found.landings[w], found.projection.windows[w]
+    need = landing.need
+    keys = (
+        "label", "target", "won", "expected", "p10", "p50", "p90", "p_hit", "from_open", "from_new", "open_qualified",
+        "coverage", "required_coverage", "required_pipeline", "gap",
+    )  # fmt: skip
+    values: dict[str, Any] = {key: getattr(landing, key) for key in keys}
+    last = need.last_useful if need else None
+    return {
+        **values,
+        "start": window.period.start.isoformat(),
+        "end": window.period.end.isoformat(),
+        "needed": {
+            "opportunities": number(need.opportunities) if need else None,
+            "sqls": number(landing.sqls),
+            "mqls": number(landing.mqls),
+            "spend": number(landing.spend),
+            "last_useful_creation_date": None if last is None else day_of(last).isoformat(),
+        },
+    }
+
+
+def headline(found: Outlook, w: int = 0) -> str:
+    """``62 % likely to reach $4.00 M in 2026Q3; most likely between $3.60 M and $4.30 M``."""
+    landing = found.landings[w]
+    span = f"most likely between {found.say(landing.p10)} and {found.say(landing.p90)}"
+    if landing.target is None:
+        return f"{landing.label} will land {span}; set a target to see how likely it is to be reached."
+    if landing.won >= landing.target:
+        met = f"The target of {found.say(landing.target)} for {landing.label} is met with {found.say(landing.won)}"
+        return f"{met}; {span} in the end."
+    return f"{percent(landing.p_hit)} likely to reach {found.say(landing.target)} in {landing.label}; {span}."

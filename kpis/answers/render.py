@@ -1,0 +1,46 @@
+"""An answer as plain text, for the terminal."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from kpis.answers.answer import Answer, Number
+from kpis.answers.words import count, money, percent
+
+ROWS = 12
+"""Rows of a table shown in a terminal; the JSON document and the pages have them all."""
+
+
+def as_text(answer: Answer) -> str:
+    """Question, sentence, numbers, first rows of each table, notes."""
+    currency = str(answer.document.get("currency", "")) if answer.document else ""
+    lines = ["", answer.question, answer.sentence, ""]
+    lines += [f"  {n.label:<38} {say(n, currency)}" for n in answer.numbers.values()]
+    for name, table in answer.tables.items():
+        lines += ["", name.replace("_", " "), _table(table)]
+    if answer.notes:
+        lines += ["", *(f"- {note}" for note in answer.notes)]
+    return "\n".join(lines)
+
+
+def say(number: Number, currency: str) -> str:
+    """A number with its unit; ``n/a`` with its reason."""
+    if number.value is None:
+        return f"n/a ({number.reason})" if number.reason else "n/a"
+    if number.unit == "money":
+        return money(number.value, currency)
+    if number.unit == "share":
+        return percent(number.value)
+    if number.unit == "ratio":
+        return f"{number.value:.2f} x"
+    if number.unit == "days":
+        return f"{count(number.value)} days"
+    return count(number.value, 0 if float(number.value).is_integer() else 1)
+
+
+def _table(table: pd.DataFrame) -> str:
+    if table.empty:
+        return "  (none)"
+    shown = table.head(ROWS).to_string(index=False, float_format=lambda v: f"{v:,.2f}", na_rep="n/a", max_colwidth=60)
+    more = f"\n  ... {len(table) - ROWS:,} more rows" if len(table) > ROWS else ""
+    return shown + more

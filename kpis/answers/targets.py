@@ -1,0 +1,54 @@
+"""Targets: from the levers, else the settings, else the targets table."""
+
+from __future__ import annotations
+
+import narwhals.stable.v2 as nw
+
+from kpis.dataset import Dataset
+from kpis.engine import collect
+from kpis.periods import Period, day_n, day_of
+
+COMPANY = ("company", "all", "total", "")
+
+
+def targets_for(
+    dataset: Dataset, periods: tuple[Period, ...], given: tuple[float, ...] = (), metric: str = "bookings"
+) -> tuple[float | None, ...]:
+    """Target of each period, None where nobody set one.
+
+    One given target holds for every period; several hold in order. In the targets table a company that sets
+    targets by month has its quarters summed, and a period with a month missing has no target.
+    """
+    if given:
+        return tuple(
+            given[min(k, len(given) - 1)] if len(given) in (1, len(periods)) else _at(given, k)
+            for k in range(len(periods))
+        )
+    written = dataset.settings.targets if metric == "bookings" else {}
+    table = _table(dataset, metric)
+    return tuple(written.get(p.label, _from_table(table, p)) for p in periods)
+
+
+def _at(given: tuple[float, ...], k: int) -> float | None:
+    return given[k] if k < len(given) else None
+
+
+def _table(dataset: Dataset, metric: str) -> dict[int, float]:
+    """Company target by first day of its period."""
+    if not dataset.has("targets", "period", "metric", "value"):
+        return {}
+    frame = dataset.frame("targets", dataset.engine.cursor())
+    frame = frame.with_columns(scope=nw.col("scope").fill_null("")).filter(nw.col("metric") == metric)
+    rows = collect(frame.filter(~nw.col("period_n").is_null()), {"period_n": "int", "scope": "text", "value": "float"})
+    rows = rows[rows["scope"].str.lower().isin(COMPANY)].dropna()
+    return dict(zip(rows["period_n"], rows["value"], strict=True))
+
+
+def _from_table(table: dict[int, float], period: Period) -> float | None:
+    months = sorted({day_of(n).replace(day=1) for n in range(day_n(period.start), day_n(period.end) + 1)})
+    by_month = any((day_of(n).month - period.start.month) % 3 for n in table)
+    wanted = [day_n(m) for m in months] if by_month else [day_n(period.start)]
+    if len(months) == 1 and not by_month and table:
+        wanted = [day_n(period.start)]
+    values = [table.get(n) for n in wanted]
+    return None if None in values else float(sum(v for v in values if v is not None))

@@ -1,0 +1,59 @@
+"""Numbers as people say them: short on screen. The unrounded value travels beside every word."""
+
+from __future__ import annotations
+
+import math
+
+SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "CHF": "CHF ", "INR": "₹", "BRL": "R$"}
+NOT_AVAILABLE = "n/a"
+
+
+def money(amount: float | None, currency: str = "") -> str:
+    """``$4.03 M``, ``$612 k``, ``$950``; three significant figures above a thousand.
+
+    Examples
+    --------
+    >>> money(4_026_000, "USD"), money(612_345, "EUR"), money(950, "USD"), money(-2_500_000, "USD")
+    ('$4.03 M', '€612 k', '$950', '-$2.50 M')
+    """
+    if amount is None or not math.isfinite(amount):
+        return NOT_AVAILABLE
+    sign = "-" if amount < 0 else ""
+    symbol = SYMBOLS.get(currency, f"{currency} " if currency else "")
+    size = abs(amount)
+    for limit, unit in ((1e9, " bn"), (1e6, " M"), (1e3, " k")):
+        # 999,600 reads as $1.00 M, not as $1000 k.
+        if size >= limit * 0.9995:
+            scaled = size / limit
+            digits = 2 if scaled < 9.995 else 1 if scaled < 99.95 else 0
+            return f"{sign}{symbol}{scaled:.{digits}f}{unit}"
+    return f"{sign}{symbol}{size:.0f}"
+
+
+def percent(share: float | None, digits: int = 0) -> str:
+    """``62 %``; a chance is never said to be 0 % or 100 % unless it is.
+
+    Examples
+    --------
+    >>> percent(0.6213), percent(0.003), percent(0.999), percent(1.0)
+    ('62 %', 'under 1 %', 'over 99 %', '100 %')
+    """
+    if share is None or not math.isfinite(share):
+        return NOT_AVAILABLE
+    edge = 0.5 * 10**-digits / 100
+    step = 10**-digits
+    if 0 < share < edge:
+        return f"under {step:.{digits}f} %"
+    if 1 - edge < share < 1:
+        return f"over {100 - step:.{digits}f} %"
+    return f"{100 * share:.{digits}f} %"
+
+
+def count(number: float | None, digits: int = 0) -> str:
+    """``1,234``."""
+    return NOT_AVAILABLE if number is None or not math.isfinite(number) else f"{number:,.{digits}f}"
+
+
+def plural(number: float, one: str, many: str = "") -> str:
+    """``1 deal``, ``2 deals``."""
+    return f"{number:,.0f} {one if number == 1 else many or one + 's'}"

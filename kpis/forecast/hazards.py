@@ -1,0 +1,189 @@
+"""Hazards by stage and days in stage, with a calendar rhythm and classes of deals.
+
+h[s,c,k] = (d + m) / (x + m / prior_k): weighted events d over weighted person-days x in age bin k,
+drawn towards the bin before it. Each deal class multiplies "forward" and "lost" hazards, each calendar
+phase multiplies "won" and "lost" ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kpis.forecast.classes import Covariate, backfit, classify, covariates
+from kpis.forecast.phases import PHASES, phase_of
+from kpis.forecast.spells import Exposure
+from kpis.periods import Calendar
+from kpis.pipeline.stints import Stints
+
+HALF_LIFE = 364.0
+"""Days after which an observation counts half."""
+
+PRIOR_EVENTS = 3.0
+"""m: how many events the bin before it is worth."""
+
+FLOOR = 0.05
+"""A prior never falls below this share of the stage's mean hazard: one empty bin must not end all later ones."""
+
+CALENDAR_SHRINKAGE = 15.0
+ALTERNATIONS = 3
+
+
+@dataclass(frozen=True)
+class Hazards:
+    """Daily hazards at hazard ratio 1 and calendar factor 1, and what multiplies them.
+
+    Shapes: S stages, K age bins, C classes, 9 calendar phases.
+
+    Parameters
+    ----------
+    won, lost
+        (S, K): probability to be won or lost on the next day.
+    move
+        (S, S, K): from stage, to stage.
+    calendar_won, calendar_lost
+        (9,): factor by phase, mean 1 over the exposure.
+    forward, losing
+        (C,): mean hazard ratio of the class for moving on or winning, and for losing.
+    deal_class
+        (deals,): class of each deal.
+    ratios
+        Covariate -> level -> (forward, lost): what moved a deal, for explanations.
+    edges
+        (K,): first day of each age bin.
+    """
+
+    won: np.ndarray
+    lost: np.ndarray
+    move: np.ndarray
+    calendar_won: np.ndarray
+    calendar_lost: np.ndarray
+    forward: np.ndarray
+    losing: np.ndarray
+    deal_class: np.ndarray
+    covariates: tuple[Covariate, ...]
+    ratios: tuple[tuple[np.ndarray, np.ndarray], ...]
+    edges: np.ndarray
+
+
+def smooth(events: np.ndarray, exposure: np.ndarray, m: float = PRIOR_EVENTS) -> np.ndarray:
+    """Hazard by age bin, each bin drawn towards the one before it.
+
+    Parameters
+    ----------
+    events, exposure
+        (..., K) weighted events and person-days.
+    m
+        Prior events; 0 gives plain events over exposure (0 where there is no exposure).
+
+    Returns
+    -------
+    (..., K) hazards: (d + m) / (x + m / prior), prior_k = max(h_{k-1}, 0.05 hbar), prior_0 = hbar.
+    """
+    if m == 0:
+        return np.divide(events, exposure, out=np.zeros_like(events), where=exposure > 0)
+    total = exposure.sum(-1)
+    mean = np.divide(events.sum(-1), total, out=np.zeros(total.shape), where=total > 0)
+    hazard = np.zeros_like(events)
+    prior = mean.copy()
+    some = mean > 0
+    for k in range(events.shape[-1]):
+        hazard[some, k] = (events[some, k] + m) / (exposure[some, k] + m / prior[some])
+        prior = np.maximum(hazard[..., k], FLOOR * mean)
+    return np.minimum(hazard, 1.0)
+
+
+def fit_hazards(
+    stints: Stints,
+    exposure: Exposure,
+    calendar: Calendar,
+    *,
+    half_life: float = HALF_LIFE,
+    prior_events: float = PRIOR_EVENTS,
+    plain: bool = False,
+) -> Hazards:
+    """Estimate hazards, calendar factors and hazard ratios by alternation.
+
+    Parameters
+    ----------
+    plain
+        True leaves out calendar and classes: with one-day bins, no prior and an infinite half-life this is
+        the Aalen-Johansen estimate.
+    """
+    n, k = len(stints.stages), len(exposure.edges)
+    at = exposure.stage[exposure.spell] * k + exposure.bin
+    deal_of_row = exposure.deal[exposure.spell]
+    days = exposure.days
+    phase = phase_of(days, calendar)
+    decay = 0.5 ** ((stints.today - days) / half_life)
+
+    ended = exposure.cause >= 0
+    exit_weight = decay[exposure.exit - exposure.first_day - 1] * ended if len(days) else np.zeros(0)
+    events = np.zeros((n, n + 2, k))
+    np.add.at(events, (exposure.stage[ended], exposure.cause[ended], exposure.exit_bin[ended]), exit_weight[ended])
+
+    is_won, is_lost = exposure.cause == n, exposure.cause == n + 1
+    observed_forward = np.bincount(exposure.deal[ended & ~is_lost], minlength=len(stints.deals)).astype(float)
+    observed_lost = np.bincount(exposure.deal[is_lost], minlength=len(stints.deals)).astype(float)
+    found = [] if plain else covariates(stints.deals, observed_forward + observed_lost)
+    ratios = [(np.ones(len(c.labels)), np.ones(len(c.labels))) for c in found]
+    calendar_won, calendar_lost = np.ones(PHASES), np.ones(PHASES)
+    forward, losing = np.ones(len(stints.deals)), np.ones(len(stints.deals))
+
+    def rates() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        def person_days(factor: np.ndarray, weight: np.ndarray) -> np.ndarray:
+            days_at_risk = factor[deal_of_row] * exposure.between(weight)
+            # bincount of nothing counts in whole numbers
+            return np.bincount(at, days_at_risk, n * k).astype(float).reshape(n, k)
+
+        x_won = person_days(forward, decay * calendar_won[phase])
+        x_move = person_days(forward, decay)
+        x_lost = person_days(losing, decay * calendar_lost[phase])
+        return (
+            smooth(events[:, n], x_won, prior_events),
+            smooth(events[:, :n], np.broadcast_to(x_move[:, None], (n, n, k)), prior_events),
+            smooth(events[:, n + 1], x_lost, prior_events),
+        )
+
+    won, move, lost = rates()
+    for _ in range(0 if plain else ALTERNATIONS):
+        calendar_won = _calendar(exposure, phase, won.ravel()[at] * forward[deal_of_row], is_won)
+        calendar_lost = _calendar(exposure, phase, lost.ravel()[at] * losing[deal_of_row], is_lost)
+        on_row = won.ravel()[at] * exposure.between(calendar_won[phase]) + move.sum(1).ravel()[at] * (
+            exposure.high - exposure.low
+        )
+        due_forward = np.bincount(deal_of_row, on_row, len(stints.deals))
+        due_lost = np.bincount(
+            deal_of_row, lost.ravel()[at] * exposure.between(calendar_lost[phase]), len(stints.deals)
+        )
+        backfit(found, observed_forward, due_forward, [r[0] for r in ratios])
+        backfit(found, observed_lost, due_lost, [r[1] for r in ratios])
+        forward, losing = _of_deals(found, ratios, 0), _of_deals(found, ratios, 1)
+        won, move, lost = rates()
+
+    deal_class = classify(forward, losing)
+    size = np.maximum(np.bincount(deal_class), 1)
+    class_forward = np.bincount(deal_class, forward) / size if len(deal_class) else np.ones(1)
+    class_losing = np.bincount(deal_class, losing) / size if len(deal_class) else np.ones(1)
+    if not plain and len(deal_class):
+        # The recursion knows classes only, so the baseline must be the one that goes with their mean ratios.
+        forward, losing = class_forward[deal_class], class_losing[deal_class]
+        won, move, lost = rates()
+    return Hazards(
+        won, lost, move, calendar_won, calendar_lost, class_forward, class_losing, deal_class,
+        tuple(found), tuple(ratios), exposure.edges,
+    )  # fmt: skip
+
+
+def _calendar(exposure: Exposure, phase: np.ndarray, rate: np.ndarray, hit: np.ndarray) -> np.ndarray:
+    """Observed over expected exits by phase, shrunk, with mean 1 over the expected exits."""
+    expected = np.bincount(phase, exposure.daily(rate), PHASES)
+    observed = np.bincount(phase[exposure.exit[hit] - exposure.first_day - 1], minlength=PHASES)
+    factor = (observed + CALENDAR_SHRINKAGE) / (expected + CALENDAR_SHRINKAGE)
+    level = (factor * expected).sum() / expected.sum() if expected.sum() > 0 else 1.0
+    return factor / level
+
+
+def _of_deals(found: list[Covariate], ratios: list[tuple[np.ndarray, np.ndarray]], side: int) -> np.ndarray:
+    return np.prod([r[side][c.code] for c, r in zip(found, ratios, strict=True)], axis=0)

@@ -1,0 +1,199 @@
+"""The fitted model: everything a projection needs, in tables whose size does not grow with the rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kpis.dataset import Dataset
+from kpis.errors import NotEnoughData
+from kpis.forecast.amounts import Amounts, fit_amounts, is_open
+from kpis.forecast.creation import MARK_DAYS, Creation, forecast_creation
+from kpis.forecast.hazards import Hazards, fit_hazards
+from kpis.forecast.levers import Mix
+from kpis.forecast.rates import LONGEST
+from kpis.forecast.revenue import amount_bin
+from kpis.forecast.spells import atom_shares, atoms, expose
+from kpis.periods import Calendar, Period, day_n
+from kpis.pipeline.stints import WON, Stints, stints
+
+WINDOWS = 3
+"""The rest of the current period, and the two that follow."""
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Deals counted by class, stage, days in stage and amount bin.
+
+    Parameters
+    ----------
+    deal_class, stage, age
+        (groups,) keys; for created deals the age is 0.
+    n, total, squares
+        (groups,) number of deals, sum of expected amounts and of their squares.
+    """
+
+    deal_class: np.ndarray
+    stage: np.ndarray
+    age: np.ndarray
+    n: np.ndarray
+    total: np.ndarray
+    squares: np.ndarray
+
+
+@dataclass(frozen=True)
+class OpenDeals:
+    """Where each open deal stands: row in the deals table, class, stage, days in stage, expected amount."""
+
+    row: np.ndarray
+    deal_class: np.ndarray
+    stage: np.ndarray
+    age: np.ndarray
+    amount: np.ndarray
+
+
+@dataclass(frozen=True)
+class Model:
+    """What was learned from the data as known at the end of ``today``.
+
+    Parameters
+    ----------
+    periods, ends
+        The current and the next two periods, and their last days.
+    won
+        Amount won so far in the current period.
+    open_deals, groups
+        The open deals one by one (for lists), and counted (for projections).
+    marks
+        Deals created in the last 364 days, as counts: the kind of deals that will be created.
+    atom
+        Outcome -> share of deals created that are won or lost at once, and their mean amount.
+    """
+
+    calendar: Calendar
+    today: int
+    periods: tuple[Period, ...]
+    ends: tuple[int, ...]
+    stints: Stints
+    hazards: Hazards
+    amounts: Amounts
+    creation: Creation
+    mix: Mix
+    open_deals: OpenDeals
+    groups: Groups
+    marks: Groups
+    atom: dict[int, tuple[float, float]]
+    won: float
+    won_count: int
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Names of the stages that the hazards tell apart."""
+        return self.stints.stages.names
+
+
+def fit(dataset: Dataset, calendar: Calendar | None = None) -> Model:
+    """Fit to ``dataset`` as it was known at the end of its as-of day.
+
+    Raises
+    ------
+    NotEnoughData
+        When there is no opportunity with a creation date.
+    """
+    dataset.need("opportunities", "created_at")
+    calendar = calendar or dataset.settings.calendar
+    found = stints(dataset)
+    if not len(found.deals):
+        raise NotEnoughData(
+            f"No opportunity was created by {dataset.as_of}",
+            way_out="Choose a later as-of date or check the creation dates",
+        )
+    periods = tuple(calendar.after(dataset.as_of, WINDOWS))
+    ends = tuple(day_n(p.end) for p in periods)
+    hazards = fit_hazards(found, expose(found), calendar)
+    amounts = fit_amounts(found)
+    open_deals = _open_deals(found, hazards, amounts)
+    deals = found.deals
+    this_period = (deals["outcome"] == WON) & (deals["closed"] >= day_n(periods[0].start))
+    return Model(
+        calendar=calendar,
+        today=found.today,
+        periods=periods,
+        ends=ends,
+        stints=found,
+        hazards=hazards,
+        amounts=amounts,
+        creation=forecast_creation(found, ends[-1] - found.today),
+        mix=_mix(found, hazards),
+        open_deals=open_deals,
+        groups=_group(open_deals.deal_class, open_deals.stage, open_deals.age, open_deals.amount),
+        marks=_marks(found, hazards, amounts),
+        atom=atom_shares(found, found.today - MARK_DAYS),
+        won=float(deals.loc[this_period, "amount"].sum()),
+        won_count=int(this_period.sum()),
+    )
+
+
+def _open_deals(found: Stints, hazards: Hazards, amounts: Amounts) -> OpenDeals:
+    """The spell each open deal is in."""
+    spells = found.spells
+    current = spells[(spells["cause"] == -1) & is_open(found)[spells["deal"].to_numpy()]]
+    row, stage = current["deal"].to_numpy(), current["stage"].to_numpy()
+    longest = LONGEST[len(found.stages) > 1]
+    age = np.minimum(found.today - current["entry"].to_numpy(), longest - 1)
+    return OpenDeals(row, hazards.deal_class[row], stage, age, amounts.known[row] * amounts.ratio[stage])
+
+
+def _first_stage(found: Stints) -> np.ndarray:
+    """Stage of each deal on its first night; -1 for deals that never had one."""
+    first = np.full(len(found.deals), -1)
+    spells = found.spells
+    deal = spells["deal"].to_numpy()
+    rows = np.flatnonzero(np.append(True, deal[1:] != deal[:-1])) if len(deal) else np.zeros(0, dtype=np.int64)
+    first[deal[rows]] = spells["stage"].to_numpy()[rows]
+    return first
+
+
+def _recent(found: Stints) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and first stages of the deals created in the last 364 days that did not close at once."""
+    first = _first_stage(found)
+    created = found.deals["created"].to_numpy()
+    since = found.today - MARK_DAYS
+    rows = np.flatnonzero((created > since) & (first >= 0) & ~atoms(found))
+    if not len(rows):
+        rows = np.flatnonzero((first >= 0) & ~atoms(found))
+    return rows, first[rows]
+
+
+def _marks(found: Stints, hazards: Hazards, amounts: Amounts) -> Groups:
+    rows, stage = _recent(found)
+    amount = amounts.first[rows] * amounts.ratio[stage]
+    return _group(hazards.deal_class[rows], stage, np.zeros(len(rows), dtype=np.int64), amount)
+
+
+def _mix(found: Stints, hazards: Hazards) -> Mix:
+    size = (len(hazards.forward), len(found.stages))
+    rows, first = _recent(found)
+    created = np.zeros(size)
+    np.add.at(created, (hazards.deal_class[rows], first), 1)
+    spells = found.spells
+    lately = (spells["entry"] > found.today - MARK_DAYS).to_numpy()
+    use = spells[lately if lately.any() else np.ones(len(spells), dtype=bool)]
+    entering = np.zeros(size)
+    np.add.at(entering, (hazards.deal_class[use["deal"].to_numpy()], use["stage"].to_numpy()), 1)
+    return Mix(entering, created)
+
+
+def _group(deal_class: np.ndarray, stage: np.ndarray, age: np.ndarray, amount: np.ndarray) -> Groups:
+    keys = np.stack([deal_class, stage, age, amount_bin(amount)])
+    unique, group = np.unique(keys, axis=1, return_inverse=True)
+    size = unique.shape[1]
+    return Groups(
+        deal_class=unique[0],
+        stage=unique[1],
+        age=unique[2],
+        n=np.bincount(group, minlength=size).astype(float),
+        total=np.bincount(group, amount, size),
+        squares=np.bincount(group, amount**2, size),
+    )

@@ -1,0 +1,122 @@
+"""Daily hazards as the recursion uses them: by class, stage and days in stage, with the levers applied."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.special import expit, logit
+
+from kpis.forecast.hazards import Hazards
+from kpis.forecast.spells import bin_of
+
+LONGEST = {True: 220, False: 400}
+"""U, the days in stage that are told apart: with stages, and with one stage since creation."""
+
+CAP = 0.98
+"""Exit probabilities of one day that sum to more are scaled to this."""
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Hazards of the next day, for C classes, S stages and U days in stage.
+
+    Parameters
+    ----------
+    won, lost
+        (C, S, U) at calendar factor 1.
+    move
+        (S, S, U): from, to; at hazard ratio 1.
+    forward
+        (C, S, U): what multiplies ``move``.
+    calendar_won, calendar_lost
+        (9,) factor by phase.
+    """
+
+    won: np.ndarray
+    lost: np.ndarray
+    move: np.ndarray
+    forward: np.ndarray
+    calendar_won: np.ndarray
+    calendar_lost: np.ndarray
+
+    @property
+    def moving(self) -> np.ndarray:
+        """(C, S, U) probability to move to any other stage."""
+        return self.forward * self.move.sum(1)
+
+
+def rates(hazards: Hazards, *, cycle: float = 1.0) -> Rates:
+    """Spread the hazards over days in stage, with the sales cycle stretched by ``cycle``.
+
+    h(u) becomes h(u / c) / c for every cause: every duration is c times as long, the outcome is not touched.
+    """
+    n_stages = len(hazards.won)
+    longest = min(LONGEST[n_stages > 1], int(hazards.edges[-1])) if len(hazards.edges) > 1 else 1
+    age = np.arange(longest)
+    k = bin_of(np.floor((age + 0.5) / cycle).astype(np.int64), hazards.edges)
+    forward = np.broadcast_to(hazards.forward[:, None, None], (len(hazards.forward), n_stages, longest))
+    return Rates(
+        won=hazards.forward[:, None, None] * hazards.won[:, k] / cycle,
+        lost=hazards.losing[:, None, None] * hazards.lost[:, k] / cycle,
+        move=hazards.move[:, :, k] / cycle,
+        forward=forward,
+        calendar_won=hazards.calendar_won,
+        calendar_lost=hazards.calendar_lost,
+    )
+
+
+@dataclass(frozen=True)
+class Passage:
+    """What happens in each stage in the end, by class, at calendar factor 1.
+
+    Parameters
+    ----------
+    won
+        (C, S) probability that a visit ends in won.
+    move
+        (C, S, S) probability that it ends in a move: from, to.
+    """
+
+    won: np.ndarray
+    move: np.ndarray
+
+    def eventual(self) -> np.ndarray:
+        """(C, S) probability that a deal entering the stage is won in the end: solves R = won + move R."""
+        identity = np.eye(self.won.shape[1])
+        return np.linalg.solve(identity - self.move, self.won[..., None])[..., 0]
+
+
+def occupancy(r: Rates) -> np.ndarray:
+    """(C, S, U) expected days at each age of a visit; the last age takes all that is left."""
+    leaving = np.minimum(r.won + r.lost + r.moving, CAP)
+    left = np.cumprod(1 - leaving, axis=-1)
+    stay = np.concatenate([np.ones_like(left[..., :1]), left[..., :-1]], axis=-1)
+    stay[..., -1] /= np.maximum(leaving[..., -1], 1e-12)
+    return stay
+
+
+def passage(r: Rates) -> Passage:
+    """Sum the hazards over the days of a visit."""
+    days = occupancy(r)
+    scale = np.minimum(1.0, CAP / np.maximum(r.won + r.lost + r.moving, 1e-300))
+    won = (days * scale * r.won).sum(-1)
+    move = np.einsum("csu,sju->csj", days * scale * r.forward, r.move)
+    return Passage(won, move)
+
+
+def shift_odds(r: Rates, stage: int, delta: float) -> Rates:
+    """Shift the log-odds of forward against lost in one stage, total exit intensity kept."""
+    ahead = r.won[:, stage] + r.moving[:, stage]
+    behind = r.lost[:, stage]
+    total = ahead + behind
+    live = (ahead > 0) & (behind > 0)
+    share = np.where(live, ahead / np.where(total > 0, total, 1), 0.5)
+    new = expit(logit(share) + delta)
+    up = np.where(live, new / share, 1.0)
+    down = np.where(live, (1 - new) / (1 - share), 1.0)
+    won, lost, forward = r.won.copy(), r.lost.copy(), np.array(r.forward)
+    won[:, stage] *= up
+    forward[:, stage] *= up
+    lost[:, stage] *= down
+    return replace(r, won=won, lost=lost, forward=forward)

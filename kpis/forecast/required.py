@@ -1,0 +1,129 @@
+"""How much pipeline is enough: as many times today's open deals as make the target likely."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.special import ndtri
+from scipy.stats import norm
+
+from kpis.forecast.projection import Projection
+from kpis.forecast.rates import passage
+from kpis.forecast.revenue import POINTS, Arrivals, Cells, Series, shock_sigma
+from kpis.pipeline.stints import WON
+
+TERMS = 512
+LARGEST = 20.0
+"""More than this many times today's pipeline, or today's creation, is no plan but a different company."""
+
+TOO_LATE = "the last day on which a new opportunity has half of its worth in time has passed"
+
+
+@dataclass(frozen=True)
+class Required:
+    """What one window needs; a None has its reason in ``reasons``.
+
+    Parameters
+    ----------
+    times
+        Multiple of today's open deals, of today's composition, that reaches the target with the wanted
+        confidence, new business as expected.
+    opportunities
+        Opportunities to create beyond the expected ones, of the usual mix, from tomorrow to the last useful
+        day (the window's end once that has passed), that reach it with the open deals as they are.
+    last_useful
+        Last day (whole-number) on which a new opportunity has at least half of its eventual worth by the end
+        of the window.
+    """
+
+    times: float | None
+    opportunities: float | None
+    last_useful: int | None
+    reasons: tuple[str, ...] = ()
+
+
+def required(projection: Projection, w: int, target: float, confidence: float, shock: float) -> Required:
+    """Solve P(landing >= target) = confidence in window ``w``, once for open deals and once for new ones.
+
+    log phi = k log phi_open + log phi_new for the required pipeline, log phi_open + k log phi_new for the
+    required creation; a root over k.
+    """
+    window = projection.windows[w]
+    to_go = target - window.won
+    last = _last_useful(projection, w)
+    today = projection.model.today
+    reasons = [] if last is not None else [TOO_LATE]
+    if to_go <= 0:
+        return Required(0.0, 0.0, last, tuple(reasons))
+    times = _times(window.open_deals, window.new, to_go, confidence, shock)
+    if times is None:
+        reasons.append(f"not even {LARGEST:.0f} times today's open deals would bring it: it has to come from new ones")
+    by_new = _times(window.new, window.open_deals, to_go, confidence, shock)
+    if by_new is None:
+        reasons.append(f"not even {LARGEST:.0f} times the usual number of new opportunities would bring it")
+        return Required(times, None, last, tuple(reasons))
+    until = (last if last is not None else projection.model.ends[w]) - today
+    missing = max(by_new - 1.0, 0.0) * window.from_new
+    worth = float(projection.value_created[:until, w].mean())
+    return Required(times, missing / worth, last, tuple(reasons))
+
+
+def _last_useful(projection: Projection, w: int) -> int | None:
+    """Last creation day with half of the eventual value by the end of the window."""
+    by_end = projection.value_created[:, : w + 1].sum(1)
+    eventual = _eventual_value(projection)
+    enough = np.flatnonzero(by_end >= 0.5 * eventual)
+    return int(projection.model.today + 1 + enough[-1]) if len(enough) and eventual > 0 else None
+
+
+def _eventual_value(projection: Projection) -> float:
+    """Expected money that one opportunity created now brings in the end, over any horizon."""
+    marks, model = projection.model.marks, projection.model
+    eventual = passage(projection.rates).eventual()[marks.deal_class, marks.stage]
+    total = marks.n.sum()
+    staying = 1.0 - sum(share for share, _ in model.atom.values())
+    size = projection.assumptions.deal_size
+    slow = float(eventual @ marks.total) * size * staying / total if total else 0.0
+    won_share, won_amount = model.atom[WON]
+    return slow + won_share * won_amount * size
+
+
+def _times(
+    scaled: Cells | Arrivals, fixed: Cells | Arrivals, to_go: float, confidence: float, shock: float
+) -> float | None:
+    """Multiple of ``scaled`` for which P(M (X_scaled + X_fixed) >= to_go) = confidence; None beyond LARGEST."""
+    z = norm.ppf(1 - confidence)
+    scaled_variance, fixed_variance = max(scaled.spread, 0.0), max(fixed.spread, 0.0)
+
+    def moments(times: float) -> tuple[float, float]:
+        return times * scaled.expected + fixed.expected, times * scaled_variance + fixed_variance
+
+    def rough(times: float) -> float:
+        # A lognormal with the same two moments: only to choose the interval of the series.
+        mean, variance = moments(times)
+        if mean <= 0:
+            return -to_go
+        sigma = np.sqrt(np.log1p((variance * (1 + shock**2) + (shock * mean) ** 2) / mean**2))
+        return float(mean * np.exp(sigma * z - sigma**2 / 2)) - to_go
+
+    if rough(LARGEST) < 0:
+        return None
+    guess = 0.0 if rough(0.0) >= 0 else brentq(rough, 0.0, LARGEST)
+    ceiling = min(max(2.0 * guess, 1.0), LARGEST)
+    mean, variance = moments(ceiling)
+    sd = float(np.sqrt(variance))
+    series = Series(-0.02 * (mean + 10 * sd), mean + 10 * sd + to_go, TERMS)
+    phi, phi_fixed = scaled.log_phi(series.theta), fixed.log_phi(series.theta)
+    sigma = shock_sigma(shock)
+    shocks = np.exp(sigma * ndtri((np.arange(POINTS) + 0.5) / POINTS) - sigma**2 / 2)
+    basis = series.basis(to_go / shocks)
+
+    def above(times: float) -> float:
+        below = series.cdf(times * phi + phi_fixed, times * scaled.log_zero + fixed.log_zero, basis)
+        return float(1 - below.mean()) - confidence
+
+    if above(0.0) >= 0:
+        return 0.0
+    return brentq(above, 0.0, ceiling, xtol=1e-6) if above(ceiling) > 0 else None

@@ -1,0 +1,221 @@
+"""Deals and their stints: one row an opportunity, and one row a visit of a stage, as known at the as-of day.
+
+The grain is the day: the stage at the end of a day counts, moves within a day collapse into one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import narwhals.stable.v2 as nw
+import numpy as np
+import pandas as pd
+
+from kpis.dataset import Dataset
+from kpis.engine import NEVER, Cursor, collect
+from kpis.periods import day_n
+
+OPEN, WON, LOST = 0, 1, 2
+"""Outcome codes of a deal."""
+
+ONE_STAGE = "Open"
+"""Name of the only stage where no stage history is known: its clock runs from creation."""
+
+
+@dataclass(frozen=True)
+class Stages:
+    """The open stages in order, and which of them count as qualified."""
+
+    names: tuple[str, ...]
+    qualified: tuple[bool, ...]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+@dataclass(frozen=True)
+class Stints:
+    """The sufficient data of the pipeline at the end of ``today`` (a whole-number day).
+
+    Parameters
+    ----------
+    deals
+        A row a deal created by ``today`` with a creation date: ``opportunity_id``, ``created``, ``closed``
+        (NEVER while open), ``outcome``, ``amount`` (as last known), ``first_amount`` (at creation),
+        ``expected_close`` (NEVER when unset), ``stage``, ``owner``, ``segment``, ``source`` and more
+        dimensions as categories.
+    spells
+        A row a visit: ``deal`` (row of ``deals``), ``stage`` (index into ``stages``), ``entry``, ``exit``
+        (NEVER while in it), ``cause`` (index of the next stage, ``len(stages)`` for won, one more for
+        lost, -1 while in it), ``amount`` (at entry).
+    undated
+        Open opportunities without a creation date: count and amount.
+    """
+
+    today: int
+    stages: Stages
+    deals: pd.DataFrame
+    spells: pd.DataFrame
+    undated: tuple[int, float]
+    has_history: bool
+
+
+_DIMENSIONS = ("stage", "owner", "team", "segment", "region", "source", "product", "type")
+
+
+def stints(dataset: Dataset) -> Stints:
+    """Rebuild deals and stints from opportunities and, where there is one, their history.
+
+    Without history there is one stage, entered at creation. With history a stage left and entered again
+    is a new visit; a row that changes no stage is no move; the first visit begins at creation.
+    """
+    deals, undated = _deals(dataset)
+    if dataset.has_history:
+        stages, spells = _spells(dataset, deals)
+    else:
+        stages = Stages((ONE_STAGE,), (True,))
+        outcome = deals["outcome"].to_numpy()
+        spells = pd.DataFrame(
+            {
+                "deal": np.arange(len(deals)),
+                "stage": 0,
+                "entry": deals["created"],
+                "exit": deals["closed"],
+                "cause": np.where(outcome == OPEN, -1, outcome),
+                "amount": deals["first_amount"],
+            }
+        )
+    return Stints(day_n(dataset.as_of), stages, deals, spells, undated, dataset.has_history)
+
+
+def _deals(dataset: Dataset) -> tuple[pd.DataFrame, tuple[int, float]]:
+    """One row a deal, and count and amount of the open ones without a creation date."""
+    cursor = dataset.engine.cursor()
+    frame = dataset.frame("opportunities", cursor)
+    first = nw.col("list_price") if dataset.amount_known_at_close else nw.col("amount")
+    frame = frame.with_columns(first_amount=first)
+    if dataset.has("opportunity_history", "amount"):
+        frame = _with_first_amount(dataset, frame, cursor)
+    frame = frame.with_columns(
+        created=nw.col("created_at_n").fill_null(NEVER),
+        closed=nw.col("closed_at_n").fill_null(NEVER),
+        expected_close=nw.col("expected_close_n").fill_null(NEVER),
+        last_activity=nw.col("last_activity_at_n").fill_null(-NEVER),
+        outcome=nw.when(nw.col("status") == "won")
+        .then(WON)
+        .when(nw.col("status") == "lost")
+        .then(LOST)
+        .otherwise(OPEN),
+    )
+    schema = {
+        "opportunity_id": "text", "name": "text", "account_id": "text", "next_step": "text",
+        "created": "int", "closed": "int", "outcome": "int",
+        "amount": "float", "first_amount": "float", "list_price": "float", "amount_basis": "category",
+        "expected_close": "int", "last_activity": "int", "push_count": "float", "probability": "float",
+        "forecast_category": "category", **dict.fromkeys(_DIMENSIONS, "category"),
+    }  # fmt: skip
+    deals = collect(frame, schema).sort_values(["created", "opportunity_id"], ignore_index=True)
+    dated = deals["created"] < NEVER
+    still_open = ~dated & (deals["outcome"] == OPEN)
+    undated = int(still_open.sum()), float(deals.loc[still_open, "amount"].sum())
+    deals = deals[dated].reset_index(drop=True)
+    # A close before the creation is an error of the record: intake reports it; the day grid needs an order.
+    deals["closed"] = deals[["created", "closed"]].max(axis=1)
+    return deals, undated
+
+
+def _with_first_amount(dataset: Dataset, frame: nw.LazyFrame, cursor: Cursor) -> nw.LazyFrame:
+    """Add the amount as first recorded: the band of a deal must not know how it ended."""
+    history = dataset.frame("opportunity_history", cursor).filter(~nw.col("amount").is_null())
+    earliest = history.group_by("opportunity_id").agg(nw.col("seq").min())
+    first = history.join(earliest, on=["opportunity_id", "seq"], how="inner").select(
+        "opportunity_id", recorded=nw.col("amount")
+    )
+    joined = frame.join(first, on="opportunity_id", how="left")
+    return joined.with_columns(first_amount=nw.coalesce(nw.col("recorded"), nw.col("first_amount")))
+
+
+def read_stages(dataset: Dataset) -> pd.DataFrame:
+    """The stages table in order: stage, position, is_qualified, is_won, is_lost, default_probability."""
+    cursor = dataset.engine.cursor()
+    frame = dataset.frame("stages", cursor).with_columns(
+        position=nw.col("position").fill_null(NEVER),
+        is_qualified=nw.col("is_qualified").fill_null(1),
+        is_won=nw.col("is_won").fill_null(0),
+        is_lost=nw.col("is_lost").fill_null(0),
+    )
+    flags = dict.fromkeys(("position", "is_qualified", "is_won", "is_lost"), "int")
+    table = collect(frame, {"stage": "text", **flags, "default_probability": "float"})
+    return table.sort_values(["position", "stage"]).drop_duplicates("stage").reset_index(drop=True)
+
+
+def _spells(dataset: Dataset, deals: pd.DataFrame) -> tuple[Stages, pd.DataFrame]:
+    """Visits of stages from the history, with windows in the engine."""
+    cursor = dataset.engine.cursor()
+    history = dataset.frame("opportunity_history", cursor).filter(~nw.col("stage").is_null())
+    day = history.group_by("opportunity_id", "changed_at_n").agg(nw.col("seq").max())
+    history = history.join(day, on=["opportunity_id", "changed_at_n", "seq"], how="inner")
+    history = history.with_columns(before=nw.col("stage").shift(1).over("opportunity_id", order_by="seq"))
+    history = history.with_columns(
+        moved=nw.when(nw.col("before").is_null()).then(1).when(nw.col("before") == nw.col("stage")).then(0).otherwise(1)
+    )
+    history = history.filter(nw.col("moved") == 1).with_columns(
+        next_stage=nw.col("stage").shift(-1).over("opportunity_id", order_by="seq"),
+        next_day=nw.col("changed_at_n").shift(-1).over("opportunity_id", order_by="seq"),
+    )
+    rows = collect(
+        history.with_columns(
+            next_day=nw.col("next_day").fill_null(NEVER), first=nw.when(nw.col("before").is_null()).then(1).otherwise(0)
+        ),
+        {
+            "opportunity_id": "text", "stage": "category", "next_stage": "category", "changed_at_n": "int",
+            "next_day": "int", "first": "int", "amount": "float",
+        },
+    )  # fmt: skip
+    return _shape(rows, deals, read_stages(dataset))
+
+
+def _shape(rows: pd.DataFrame, deals: pd.DataFrame, table: pd.DataFrame) -> tuple[Stages, pd.DataFrame]:
+    """Join visits to deals, end them at the close, and code stages and causes."""
+    seen = pd.Index(rows["stage"].cat.categories)
+    unlisted = seen.difference(table["stage"])
+    closing = table[(table["is_won"] == 1) | (table["is_lost"] == 1)]
+    open_stages = table[~table["stage"].isin(closing["stage"])]
+    names = (*open_stages["stage"], *unlisted)
+    stages = Stages(tuple(names), (*(open_stages["is_qualified"] == 1), *(True for _ in unlisted)))
+    code = {name: k for k, name in enumerate(names)}
+    code.update({row.stage: len(names) + (0 if row.is_won == 1 else 1) for row in closing.itertuples()})
+
+    def codes(column: str) -> np.ndarray:
+        categories = [code.get(name, -1) for name in rows[column].cat.categories]
+        return np.append(categories, -1).astype(np.int64)[rows[column].cat.codes.to_numpy()]
+
+    deal = pd.Index(deals["opportunity_id"]).get_indexer(rows["opportunity_id"])
+    spells = pd.DataFrame(
+        {
+            "deal": deal, "stage": codes("stage"), "entry": rows["changed_at_n"], "exit": rows["next_day"],
+            "cause": codes("next_stage"), "amount": rows["amount"], "first": rows["first"],
+        }
+    )  # fmt: skip
+    spells = spells[deal >= 0]
+    created = deals["created"].to_numpy()[spells["deal"]]
+    closed = deals["closed"].to_numpy()[spells["deal"]]
+    outcome = deals["outcome"].to_numpy()[spells["deal"]]
+    entry = np.where(spells["first"] == 1, created, np.maximum(spells["entry"], created))
+    ended = closed <= spells["exit"]
+    spells["entry"] = entry
+    spells["exit"] = np.minimum(spells["exit"], closed)
+    spells["cause"] = np.where(ended & (closed < NEVER), len(names) + outcome - WON, spells["cause"])
+    # A visit that begins on the day the deal closes, or on the day of the next move, has no night of its own.
+    keep = (spells["stage"] < len(names)) & (entry < closed) & (entry < spells["exit"])
+    columns = ["deal", "stage", "entry", "exit", "cause", "amount"]
+    spells = pd.concat([spells.loc[keep, columns], _without_history(deals, spells["deal"], code, len(names))])
+    return stages, spells.sort_values(["deal", "entry"], ignore_index=True)
+
+
+def _without_history(deals: pd.DataFrame, seen: pd.Series, code: dict[str, int], n: int) -> pd.DataFrame:
+    """Open deals that the history does not mention: in their present stage since creation."""
+    missing = deals[~deals.index.isin(seen) & (deals["outcome"] == OPEN)]
+    stage = missing["stage"].map(code).astype("float64").fillna(0).astype("int64")
+    rows = {"deal": missing.index, "stage": stage.where(stage < n, 0), "entry": missing["created"]}
+    return pd.DataFrame({**rows, "exit": NEVER, "cause": -1, "amount": missing["amount"]}).astype({"amount": "float64"})
