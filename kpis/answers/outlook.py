@@ -209,8 +209,8 @@ def _data_notes(dataset: Dataset, model: Model) -> list[str]:
     n, amount = model.stints.undated
     if n:
         notes.append(
-            f"{n:,} open opportunities have no creation date ({money(amount, dataset.currency)}): they are left out of the "
-            "open deals, since the rate of new opportunities already counts them once they start"
+            f"{n:,} open opportunities have no creation date ({money(amount, dataset.currency)}): they are left out of "
+            "the open deals, since the rate of new opportunities already counts them once they start"
         )
     stood_in = model.amounts.stood_in[model.open_deals.row]
     if stood_in.any():

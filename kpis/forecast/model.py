@@ -12,6 +12,7 @@ from kpis.forecast.amounts import Amounts, fit_amounts, is_open
 from kpis.forecast.creation import MARK_DAYS, Creation, forecast_creation
 from kpis.forecast.hazards import Hazards, fit_hazards
 from kpis.forecast.levers import Mix
+from kpis.forecast.margins import margins
 from kpis.forecast.rates import LONGEST
 from kpis.forecast.revenue import amount_bin
 from kpis.forecast.spells import atom_shares, atoms, expose
@@ -24,12 +25,14 @@ WINDOWS = 3
 
 @dataclass(frozen=True)
 class Groups:
-    """Deals counted by class, stage, days in stage and amount bin.
+    """Deals counted by class, stage, days in stage, amount bin and margin.
 
     Parameters
     ----------
     deal_class, stage, age
         (groups,) keys; for created deals the age is 0.
+    margin
+        (groups,) what recalibration tells apart beside the stage; 0 for created deals.
     n, total, squares
         (groups,) number of deals, sum of expected amounts and of their squares.
     """
@@ -37,6 +40,7 @@ class Groups:
     deal_class: np.ndarray
     stage: np.ndarray
     age: np.ndarray
+    margin: np.ndarray
     n: np.ndarray
     total: np.ndarray
     squares: np.ndarray
@@ -44,12 +48,13 @@ class Groups:
 
 @dataclass(frozen=True)
 class OpenDeals:
-    """Where each open deal stands: row in the deals table, class, stage, days in stage, expected amount."""
+    """Where each open deal stands: row in the deals table, class, stage, days in stage, margin, expected amount."""
 
     row: np.ndarray
     deal_class: np.ndarray
     stage: np.ndarray
     age: np.ndarray
+    margin: np.ndarray
     amount: np.ndarray
 
 
@@ -113,7 +118,7 @@ def fit(dataset: Dataset, calendar: Calendar | None = None) -> Model:
     ends = tuple(day_n(p.end) for p in periods)
     hazards = fit_hazards(found, expose(found), calendar)
     amounts = fit_amounts(found)
-    open_deals = _open_deals(found, hazards, amounts)
+    open_deals = _open_deals(found, hazards, amounts, ends)
     deals = found.deals
     this_period = (deals["outcome"] == WON) & (deals["closed"] >= day_n(periods[0].start))
     return Model(
@@ -127,7 +132,7 @@ def fit(dataset: Dataset, calendar: Calendar | None = None) -> Model:
         creation=forecast_creation(found, ends[-1] - found.today),
         mix=_mix(found, hazards),
         open_deals=open_deals,
-        groups=_group(open_deals.deal_class, open_deals.stage, open_deals.age, open_deals.amount),
+        groups=_group(open_deals.deal_class, open_deals.stage, open_deals.age, open_deals.margin, open_deals.amount),
         marks=_marks(found, hazards, amounts),
         atom=atom_shares(found, found.today - MARK_DAYS),
         won=float(deals.loc[this_period, "amount"].sum()),
@@ -135,14 +140,15 @@ def fit(dataset: Dataset, calendar: Calendar | None = None) -> Model:
     )
 
 
-def _open_deals(found: Stints, hazards: Hazards, amounts: Amounts) -> OpenDeals:
+def _open_deals(found: Stints, hazards: Hazards, amounts: Amounts, ends: tuple[int, ...]) -> OpenDeals:
     """The spell each open deal is in."""
     spells = found.spells
     current = spells[(spells["cause"] == -1) & is_open(found)[spells["deal"].to_numpy()]]
     row, stage = current["deal"].to_numpy(), current["stage"].to_numpy()
     longest = LONGEST[len(found.stages) > 1]
     age = np.minimum(found.today - current["entry"].to_numpy(), longest - 1)
-    return OpenDeals(row, hazards.deal_class[row], stage, age, amounts.known[row] * amounts.ratio[stage])
+    margin = margins(found, row, ends)
+    return OpenDeals(row, hazards.deal_class[row], stage, age, margin, amounts.known[row] * amounts.ratio[stage])
 
 
 def _first_stage(found: Stints) -> np.ndarray:
@@ -169,7 +175,8 @@ def _recent(found: Stints) -> tuple[np.ndarray, np.ndarray]:
 def _marks(found: Stints, hazards: Hazards, amounts: Amounts) -> Groups:
     rows, stage = _recent(found)
     amount = amounts.first[rows] * amounts.ratio[stage]
-    return _group(hazards.deal_class[rows], stage, np.zeros(len(rows), dtype=np.int64), amount)
+    none = np.zeros(len(rows), dtype=np.int64)
+    return _group(hazards.deal_class[rows], stage, none, none, amount)
 
 
 def _mix(found: Stints, hazards: Hazards) -> Mix:
@@ -185,14 +192,17 @@ def _mix(found: Stints, hazards: Hazards) -> Mix:
     return Mix(entering, created)
 
 
-def _group(deal_class: np.ndarray, stage: np.ndarray, age: np.ndarray, amount: np.ndarray) -> Groups:
-    keys = np.stack([deal_class, stage, age, amount_bin(amount)])
+def _group(
+    deal_class: np.ndarray, stage: np.ndarray, age: np.ndarray, margin: np.ndarray, amount: np.ndarray
+) -> Groups:
+    keys = np.stack([deal_class, stage, age, margin, amount_bin(amount)])
     unique, group = np.unique(keys, axis=1, return_inverse=True)
     size = unique.shape[1]
     return Groups(
         deal_class=unique[0],
         stage=unique[1],
         age=unique[2],
+        margin=unique[3],
         n=np.bincount(group, minlength=size).astype(float),
         total=np.bincount(group, amount, size),
         squares=np.bincount(group, amount**2, size),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from kpis.assumptions import Assumptions
+from kpis.forecast.calibration import Calibration, capped, neutral
 from kpis.forecast.levers import apply
-from kpis.forecast.model import Groups, Model
+from kpis.forecast.model import Groups, Model, OpenDeals
 from kpis.forecast.rates import Rates
 from kpis.forecast.recursion import Values, value
 from kpis.forecast.revenue import SHOCK, Arrivals, Cells, Distribution, amount_bin, cells, distribution
@@ -27,9 +28,13 @@ class Window:
     open_deals, new
         The parts of what is still to come.
     to_come
-        Distribution of what is still to come.
+        Distribution of what is still to come, as the model has it.
+    index, calibration
+        Number of the window, and how the model's probability levels are to be read.
     """
 
+    index: int
+    calibration: Calibration
     period: Period
     won: float
     open_deals: Cells
@@ -53,11 +58,13 @@ class Window:
 
     def quantile(self, q: float) -> float:
         """Landing that is not exceeded with probability q."""
-        return self.won + self.to_come.quantile(q)
+        return self.won + self.to_come.quantile(self.calibration.to_level(self.index, q))
 
     def p_hit(self, target: float) -> float:
         """Probability that the landing is at least the target."""
-        return self.to_come.at_least(target - self.won)
+        if target <= self.won:
+            return 1.0
+        return 1.0 - self.calibration.to_share(self.index, self.to_come.cdf(target - self.won))
 
 
 @dataclass(frozen=True)
@@ -66,8 +73,8 @@ class Projection:
 
     Parameters
     ----------
-    deal_p
-        (deals open today, 3) probability to be won in each window.
+    deal_p, deal_p_raw
+        (deals open today, 3) probability to be won in each window, and the same before recalibration.
     value_created
         (D, 3) expected money in each window from one deal created on day today+1+d.
     """
@@ -77,17 +84,19 @@ class Projection:
     rates: Rates
     windows: tuple[Window, ...]
     deal_p: np.ndarray
+    deal_p_raw: np.ndarray
     value_created: np.ndarray
     per_day: np.ndarray
 
 
-def project(model: Model, assumptions: Assumptions | None = None) -> Projection:
+def project(model: Model, assumptions: Assumptions | None = None, calibration: Calibration | None = None) -> Projection:
     """Run the recursion under the assumptions and gather the distribution of each window."""
     assumptions = assumptions or Assumptions()
+    calibration = calibration or neutral(len(model.stages))
     r = apply(model.hazards, model.mix, assumptions, model.stages)
     v = value(r, model.today, model.ends, model.calendar)
     size_open = assumptions.deal_size if assumptions.deal_size_open else 1.0
-    p_group = _slipped(v.now[:, model.groups.deal_class, model.groups.stage, model.groups.age], assumptions.slippage)
+    p_group = _slipped(_open_p(v, model.groups, calibration), assumptions.slippage)
     held = _scaled(model.groups, size_open)
     marks = _scaled(model.marks, assumptions.deal_size)
     per_day = model.creation.per_day * assumptions.new_opportunities
@@ -99,17 +108,26 @@ def project(model: Model, assumptions: Assumptions | None = None) -> Projection:
         open_cells = cells(p_group[w], held.n, held.total, held.squares, _bins(held), model.amounts.cv)
         arrivals = _arrivals(per_day, chances[w], marks, model, at_once[w])
         won = model.won if w == 0 else 0.0
-        windows.append(Window(period, won, open_cells, arrivals, distribution(open_cells, arrivals, SHOCK[w])))
+        windows.append(
+            Window(w, calibration, period, won, open_cells, arrivals, distribution(open_cells, arrivals, SHOCK[w]))
+        )
     deals = model.open_deals
     return Projection(
         model=model,
         assumptions=assumptions,
         rates=r,
         windows=tuple(windows),
-        deal_p=_slipped(v.now[:, deals.deal_class, deals.stage, deals.age], assumptions.slippage).T,
+        deal_p=_slipped(_open_p(v, deals, calibration), assumptions.slippage).T,
+        deal_p_raw=v.now[:, deals.deal_class, deals.stage, deals.age].T,
         value_created=_value_created(chances, marks, model, at_once).T,
         per_day=per_day,
     )
+
+
+def _open_p(v: Values, held: Groups | OpenDeals, calibration: Calibration) -> np.ndarray:
+    """(W, n) recalibrated probability to win in each window."""
+    p = v.now[:, held.deal_class, held.stage, held.age]
+    return capped(p * calibration.factors(held.stage, held.margin))
 
 
 def _slipped(p: np.ndarray, share: float) -> np.ndarray:
@@ -125,9 +143,7 @@ def _slipped(p: np.ndarray, share: float) -> np.ndarray:
 def _scaled(groups: Groups, factor: float) -> Groups:
     if factor == 1:
         return groups
-    return Groups(
-        groups.deal_class, groups.stage, groups.age, groups.n, groups.total * factor, groups.squares * factor**2
-    )
+    return replace(groups, total=groups.total * factor, squares=groups.squares * factor**2)
 
 
 def _bins(groups: Groups) -> np.ndarray:

@@ -18,6 +18,9 @@ from kpis.periods import day_n
 OPEN, WON, LOST = 0, 1, 2
 """Outcome codes of a deal."""
 
+PUSH_DAYS = 7
+"""An expected close moved later by fewer days is a correction, not a push."""
+
 ONE_STAGE = "Open"
 """Name of the only stage where no stage history is known: its clock runs from creation."""
 
@@ -42,7 +45,7 @@ class Stints:
     deals
         A row a deal created by ``today`` with a creation date: ``opportunity_id``, ``created``, ``closed``
         (NEVER while open), ``outcome``, ``amount`` (as last known), ``first_amount`` (at creation),
-        ``expected_close`` (NEVER when unset), ``stage``, ``owner``, ``segment``, ``source`` and more
+        ``expected_close`` (NEVER when unset), ``pushes`` (times it was moved later), ``stage``, ``owner``, ``segment``, ``source`` and more
         dimensions as categories.
     spells
         A row a visit: ``deal`` (row of ``deals``), ``stage`` (index into ``stages``), ``entry``, ``exit``
@@ -96,7 +99,12 @@ def _deals(dataset: Dataset) -> tuple[pd.DataFrame, tuple[int, float]]:
     frame = frame.with_columns(first_amount=first)
     if dataset.has("opportunity_history", "amount"):
         frame = _with_first_amount(dataset, frame, cursor)
+    pushes = nw.col("push_count").fill_null(0)
+    if dataset.has("opportunity_history", "expected_close"):
+        frame = frame.join(_pushes(dataset, cursor), on="opportunity_id", how="left")
+        pushes = nw.col("pushed").fill_null(0)
     frame = frame.with_columns(
+        pushes=pushes,
         created=nw.col("created_at_n").fill_null(NEVER),
         closed=nw.col("closed_at_n").fill_null(NEVER),
         expected_close=nw.col("expected_close_n").fill_null(NEVER),
@@ -111,7 +119,7 @@ def _deals(dataset: Dataset) -> tuple[pd.DataFrame, tuple[int, float]]:
         "opportunity_id": "text", "name": "text", "account_id": "text", "next_step": "text",
         "created": "int", "closed": "int", "outcome": "int",
         "amount": "float", "first_amount": "float", "list_price": "float", "amount_basis": "category",
-        "expected_close": "int", "last_activity": "int", "push_count": "float", "probability": "float",
+        "expected_close": "int", "last_activity": "int", "pushes": "int", "probability": "float",
         "forecast_category": "category", **dict.fromkeys(_DIMENSIONS, "category"),
     }  # fmt: skip
     deals = collect(frame, schema).sort_values(["created", "opportunity_id"], ignore_index=True)
@@ -122,6 +130,15 @@ def _deals(dataset: Dataset) -> tuple[pd.DataFrame, tuple[int, float]]:
     # A close before the creation is an error of the record: intake reports it; the day grid needs an order.
     deals["closed"] = deals[["created", "closed"]].max(axis=1)
     return deals, undated
+
+
+def _pushes(dataset: Dataset, cursor: Cursor) -> nw.LazyFrame:
+    """How often each deal's expected close was moved later by at least PUSH_DAYS."""
+    history = dataset.frame("opportunity_history", cursor).filter(~nw.col("expected_close_n").is_null())
+    history = history.with_columns(before=nw.col("expected_close_n").shift(1).over("opportunity_id", order_by="seq"))
+    history = history.with_columns(later=nw.col("expected_close_n") - nw.col("before"))
+    history = history.with_columns(pushed=nw.when(nw.col("later") >= PUSH_DAYS).then(1).otherwise(0))
+    return history.group_by("opportunity_id").agg(nw.col("pushed").sum())
 
 
 def _with_first_amount(dataset: Dataset, frame: nw.LazyFrame, cursor: Cursor) -> nw.LazyFrame:
