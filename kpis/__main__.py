@@ -83,11 +83,13 @@ def forecast(
     from kpis.answers.coverage import next_periods
     from kpis.answers.outlook import outlook
     from kpis.answers.pipeline import pipeline_health
+    from kpis.forecast.backtest import record
     from kpis.forecast.model import fit
 
     chosen = _settings(settings, grain=grain, fiscal_start=fiscal_start, currency=currency)
     dataset = _read(data, chosen, as_of)
-    found = outlook(dataset, fit(dataset), _assumptions(scenario, target))
+    model = fit(dataset)
+    found = outlook(dataset, model, _assumptions(scenario, target), record(dataset, model))
     answer, following = pipeline_health(found), next_periods(found)
     _print(answer.document, as_json, lambda: _describe(answer, following))
 

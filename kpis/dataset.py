@@ -27,8 +27,9 @@ class Dataset:
     * ``opportunities``: ``status`` is ``open``, ``won`` or ``lost`` and never null, ``closed_at`` is null
       exactly for the open ones, ``opportunity_id`` is unique, ``amount_basis`` tells a given amount from
       a list price;
-    * ``opportunity_history``: ``seq`` is unique and rises with time within an opportunity;
-    * ``stages``: one row a stage, positions from 1, with the flags for qualified, won and lost.
+    * ``opportunity_history``: ``seq`` is unique and rises with time within an opportunity, and each row is the
+      whole state after its change: what a source leaves empty is carried forward from the row before;
+    * ``stages``: always there, one row a stage, positions from 1, with the flags for qualified, won and lost.
 
     Parameters
     ----------
@@ -152,11 +153,13 @@ class Dataset:
         if "expected_close" in recorded:
             recorded.append("expected_close_n")
         history = self._until(cursor.frame("opportunity_history"), "opportunity_history")
+        # Every row is the whole state after its change (intake carries forward what a source leaves empty).
         last = history.group_by("opportunity_id").agg(nw.col("seq").max())
         state = history.join(last, on=["opportunity_id", "seq"], how="inner").select(
             "opportunity_id", *[nw.col(c).alias(f"then_{c}") for c in recorded]
         )
         frame = frame.join(state, on="opportunity_id", how="left")
-        then = [nw.coalesce(nw.col(f"then_{c}"), nw.col(c)).alias(c) for c in recorded]
+        # What was recorded later is not known yet, even where nothing else is: today's value would be a leak.
+        then = [nw.coalesce(nw.col(f"then_{c}"), nw.when(~is_open).then(nw.col(c))).alias(c) for c in recorded]
         forgotten = [nw.when(~is_open).then(nw.col(c)).alias(c) for c in unknown if c not in recorded]
         return frame.with_columns(*then, *forgotten)

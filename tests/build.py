@@ -37,6 +37,10 @@ def dataset(
             frame["amount_basis"] = frame["amount_basis"].where(frame["amount_basis"].notna(), given)
         if name == "opportunity_history" and frame["seq"].isna().all():
             frame["seq"] = range(1, len(frame) + 1)
+        if name == "opportunity_history":
+            state = [c for c in spec.names if c not in ("opportunity_id", "changed_at", "seq")]
+            frame = frame.sort_values("seq")
+            frame[state] = frame.groupby("opportunity_id", sort=False)[state].ffill()
         present[name] = frozenset(c for c in spec.names if frame[c].notna().any())
         for column in frame.columns[frame.isna().all()]:
             frame[column] = None

@@ -15,6 +15,7 @@ from kpis.answers.words import money, percent
 from kpis.assumptions import Assumptions
 from kpis.dataset import Dataset
 from kpis.engine import NEVER
+from kpis.forecast.backtest import MODEL, Record
 from kpis.forecast.levers import stage_rates
 from kpis.forecast.model import Model
 from kpis.forecast.projection import Projection, project
@@ -23,7 +24,8 @@ from kpis.forecast.revenue import SHOCK
 from kpis.periods import day_n, day_of
 
 UNVERIFIED = (
-    "The range is not yet verified on your data: it rests on default shocks, not on how past forecasts came out."
+    "{periods}: the range is not yet verified on your data. It rests on default shocks, because fewer than four past "
+    "forecasts at this day of the period have had their windows end"
 )
 
 
@@ -70,6 +72,7 @@ class Outlook:
     dataset: Dataset
     model: Model
     projection: Projection
+    record: Record | None
     landings: tuple[Landing, ...]
     funnel: Funnel
     warnings: tuple[str, ...]
@@ -85,22 +88,39 @@ class Outlook:
 
     @property
     def method(self) -> str:
-        """The method in one line."""
+        """The method in one line; where a simple rule has earned the mean of a period, it is named."""
         kind = f"{len(self.model.stages)} stages" if len(self.model.stages) > 1 else "one stage, clock from creation"
-        return f"semi-Markov hazards ({kind}), new business, common shock"
+        model = f"semi-Markov hazards ({kind}), new business, common shock"
+        methods = self.record.methods if self.record else ()
+        rules = [f"{x.label}: {m}" for x, m in zip(self.landings, methods, strict=False) if m != MODEL]
+        return "; ".join([model, *rules])
+
+    @property
+    def verified(self) -> tuple[bool, ...]:
+        """Whether each period's range rests on the company's own past forecasts."""
+        return tuple(w.calibration.verified(w.index) for w in self.projection.windows)
 
 
-def outlook(dataset: Dataset, model: Model, assumptions: Assumptions | None = None) -> Outlook:
+def outlook(
+    dataset: Dataset, model: Model, assumptions: Assumptions | None = None, record: Record | None = None
+) -> Outlook:
     """Project the model under the assumptions and set it against the targets.
 
     Parameters
     ----------
     dataset
         As known at the model's day.
+    record
+        The forecast's record on past periods, which calibrates it; without one the range is not verified.
     """
     assumptions = assumptions or Assumptions()
-    projection = project(model, assumptions)
-    warnings: list[str] = [*_data_notes(dataset, model), UNVERIFIED]
+    projection = project(model, assumptions, record.calibration if record else None)
+    warnings = _data_notes(dataset, model)
+    unverified = [w.period.label for w in projection.windows if not w.calibration.verified(w.index)]
+    if unverified:
+        warnings.append(UNVERIFIED.format(periods=", ".join(unverified)))
+    if record and set(record.methods) != {MODEL}:
+        warnings.append(f"A simple rule is used for the mean where it was better: {record.why}")
     targets = targets_for(dataset, model.periods, assumptions.targets)
     rates = funnel(dataset)
     warnings += rates.missing
@@ -109,7 +129,7 @@ def outlook(dataset: Dataset, model: Model, assumptions: Assumptions | None = No
     landings = tuple(
         _landing(projection, dataset, w, targets[w], amounts[w], rates, warnings) for w in range(len(targets))
     )
-    return Outlook(dataset, model, projection, landings, rates, tuple(dict.fromkeys(warnings)))
+    return Outlook(dataset, model, projection, record, landings, rates, tuple(dict.fromkeys(warnings)))
 
 
 def _landing(
@@ -258,7 +278,7 @@ def document(found: Outlook) -> dict[str, Any]:
         "grain": found.model.calendar.grain,
         "currency": found.currency,
         "method": found.method,
-        "verified": False,
+        "verified": all(found.verified),
         "periods": [_period(found, w) for w in range(len(found.landings))],
         "assumptions": {
             **assumptions.model_dump(exclude={"targets", "close_rates"}),
@@ -280,6 +300,8 @@ def _period(found: Outlook, w: int) -> dict[str, Any]:
     last = need.last_useful if need else None
     return {
         **values,
+        "verified": found.verified[w],
+        "method": found.record.methods[w] if found.record else MODEL,
         "start": window.period.start.isoformat(),
         "end": window.period.end.isoformat(),
         "needed": {

@@ -76,7 +76,7 @@ def deal_table(found: Outlook) -> pd.DataFrame:
             "amount_if_won": held.amount,
             "expected_close": [None if c >= NEVER else day_of(c) for c in close],
             **{f"p_{w}": p[:, w] for w in range(p.shape[1])},
-            "expected": held.amount * p[:, 0] if len(p) else np.zeros(0),
+            "expected": held.amount * p[:, 0] * found.projection.windows[0].scale,
         }
     )
     return table.sort_values(["expected", "opportunity_id"], ascending=[False, True], ignore_index=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import numpy as np
@@ -13,6 +13,7 @@ from kpis.dataset import Dataset
 from kpis.forecast.calibration import Calibration, Landmark, calibrate
 from kpis.forecast.model import Model, fit
 from kpis.forecast.projection import Projection, Window, project
+from kpis.forecast.revenue import Distribution
 from kpis.forecast.rules import Bookings, rules
 from kpis.periods import Calendar, day_n, day_of
 from kpis.pipeline.stints import WON, Stints, read_stages, stints
@@ -46,6 +47,8 @@ class Origin:
         (3,) whether the range rested on at least four matured past forecasts.
     rules
         Rule -> (3,) its forecast.
+    to_come
+        The model's distributions, before recalibration of their ranges.
     """
 
     day: int
@@ -58,6 +61,7 @@ class Origin:
     crps: np.ndarray
     verified: np.ndarray
     rules: dict[str, np.ndarray]
+    to_come: tuple[Distribution, ...]
     landmark: Landmark
 
 
@@ -82,13 +86,62 @@ def history_of_forecasts(
         yield origin
 
 
-def calibrated(dataset: Dataset, model: Model, *, progress: Progress | None = None) -> Calibration:
-    """What the last ten periods, at the same day of the period, teach the forecast as of the model's day."""
-    days = matched_days(model)
-    usable = [day for day in days if _enough(model.stints, day)]
+@dataclass(frozen=True)
+class Record:
+    """The forecast's own record at this day of the period, and what follows from it for today's.
+
+    Parameters
+    ----------
+    origins
+        The same day of up to ten past periods.
+    table
+        Scores of every method on them.
+    methods, why
+        Method behind the mean of each window, and the reason in words.
+    calibration
+        What today's projection takes from the record.
+    """
+
+    origins: tuple[Origin, ...]
+    table: pd.DataFrame
+    methods: tuple[str, ...]
+    why: str
+    calibration: Calibration
+
+
+def record(dataset: Dataset, model: Model, *, progress: Progress | None = None) -> Record:
+    """Make the forecast of the model's day as it would have been made in the last ten periods, and learn from it.
+
+    Nothing after the model's day is used. Where a simple rule has earned the mean of a window, the
+    distribution keeps its shape and is scaled to the rule's mean, and its range is judged with that scale.
+    """
     past = dataset.known_at(day_of(model.today))
-    landmarks = [x.landmark for x in history_of_forecasts(past, model.calendar, usable, progress=progress)]
-    return calibrate(landmarks, model.today, len(model.stages))
+    usable = [day for day in matched_days(model) if _enough(model.stints, day)]
+    origins = tuple(history_of_forecasts(past, model.calendar, usable, progress=progress))
+    table = scores(origins)
+    chosen, why = choose(table)
+    now = rules(model, crm_probability(past, model))
+    methods = tuple(chosen[w] if chosen[w] == MODEL or now[chosen[w]][w] > 0 else MODEL for w in range(3))
+    landmarks = [replace(x.landmark, pit=_judged(x, methods)) for x in origins]
+    calibration = calibrate(landmarks, model.today, len(model.stages))
+    base = project(model, calibration=calibration)
+    means = [w.from_open + w.from_new for w in base.windows]
+    scale = [
+        1.0 if m == MODEL or mean <= 0 else now[m][w] / mean
+        for w, (m, mean) in enumerate(zip(methods, means, strict=True))
+    ]
+    return Record(origins, table, methods, why, replace(calibration, scale=tuple(float(s) for s in scale)))
+
+
+def _judged(origin: Origin, methods: tuple[str, ...]) -> np.ndarray:
+    """Where the actual revenue fell in the distribution of the method that is used now."""
+    pit = origin.landmark.pit.copy()
+    for w, method in enumerate(methods):
+        if method != MODEL and np.isfinite(origin.actual[w]):
+            rule = origin.rules[method][w]
+            scale = rule / origin.expected[w] if rule > 0 and origin.expected[w] > 0 else 1.0
+            pit[w] = origin.to_come[w].cdf(origin.actual[w] / scale)
+    return pit
 
 
 def matched_days(model: Model) -> list[int]:
@@ -149,15 +202,16 @@ def _origin(known: Dataset, projection: Projection, calibration: Calibration, fi
         crps=np.array([_crps(w, a) for w, a in zip(windows, actual, strict=True)]),
         verified=np.array([calibration.verified(w) for w in range(len(windows))]),
         rules=rules(model, crm_probability(known, model)),
+        to_come=tuple(w.to_come for w in windows),
         landmark=_landmark(projection, final, pit, starts),
     )
 
 
 def _happened(final: Stints) -> Bookings:
     """Bookings of all data: what really happened."""
-    won = final.deals[final.deals["outcome"] == WON]
+    won = final.bookings
     first = int(final.deals["created"].min())
-    return Bookings(won["closed"].to_numpy(), won["amount"].fillna(0).to_numpy(), first, final.today)
+    return Bookings(won["closed"].to_numpy(), won["amount"].to_numpy(), first, final.today)
 
 
 def _landmark(projection: Projection, final: Stints, pit: np.ndarray, starts: tuple[int, ...]) -> Landmark:
@@ -211,11 +265,11 @@ def scores(origins: Sequence[Origin]) -> pd.DataFrame:
         over = [x for x in origins if np.isfinite(x.actual[w])]
         for method in (MODEL, *(over[0].rules if over else ())):
             forecast = np.array([x.expected[w] if method == MODEL else x.rules[method][w] for x in over])
-            rows.append({"method": method, "window": w, **_score(over, forecast, w, method == MODEL)})
+            rows.append({"method": method, "window": w, **_score(over, forecast, w, is_model=method == MODEL)})
     return pd.DataFrame(rows)
 
 
-def _score(over: list[Origin], forecast: np.ndarray, w: int, is_model: bool) -> dict[str, float | int | None]:
+def _score(over: list[Origin], forecast: np.ndarray, w: int, *, is_model: bool) -> dict[str, float | int | None]:
     actual = np.array([x.actual[w] for x in over])
     use = np.isfinite(forecast)
     total = np.abs(actual[use]).sum()

@@ -58,6 +58,8 @@ class Calibration:
         below it; the identity where too few periods are known.
     periods
         (3,) matured past forecasts behind each window.
+    scale
+        (3,) factor on the revenue still to come: 1, or what brings its mean to that of a better simple rule.
     """
 
     stage: np.ndarray
@@ -66,6 +68,7 @@ class Calibration:
     levels: tuple[np.ndarray, ...]
     shares: tuple[np.ndarray, ...]
     periods: tuple[int, ...]
+    scale: tuple[float, ...] = (1.0, 1.0, 1.0)
 
     def verified(self, w: int) -> bool:
         """Whether the window's range rests on the company's own past forecasts."""
@@ -134,7 +137,7 @@ def _rake(ripe: Sequence[Landmark], w: int, stages: int) -> list[np.ndarray]:
     for _ in range(PASSES):
         for factor, (code, size, k) in zip(factors, axes, strict=True):
             g = (np.bincount(code, observed, size) + k) / (np.bincount(code, expected, size) + k)
-            factor *= g
+            np.multiply(factor, g, out=factor)
             expected = expected * g[code]
     # Level 0 of the closes means "no expected close known", which is no trait of a deal: it learns nothing.
     factors[2][0] = 1.0

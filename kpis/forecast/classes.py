@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from kpis.pipeline.stints import WON
+from kpis.pipeline.stints import LOST, OPEN, WON
 
 SHRINKAGE = 12.0
 """Events that pull a level's hazard ratio towards 1."""
@@ -20,7 +20,13 @@ MIN_WINS = 100
 """With fewer wins only the amount band is used."""
 
 COVARIATES = ("segment", "source", "owner")
-"""Dimensions beside the amount band. A field that is filled in late is none, because it knows the outcome."""
+"""Dimensions beside the amount band."""
+
+EMPTY_GAP = 0.10
+"""A field is filled in or emptied at the close when its share of empty values differs by more than this."""
+
+MIN_COMPARED = 20
+RECENT = 728
 
 DIRECTIONS, SPEEDS = 6, 4
 """Quantiles of log fw - log lost, and inside each of log fw + log lost."""
@@ -46,8 +52,20 @@ def amount_band(first_amount: np.ndarray) -> Covariate:
     return Covariate("amount", code.astype(np.int64), ("no amount", *bounds, f"above {edges[-1]:,.0f}"))
 
 
-def covariates(deals: pd.DataFrame, events: np.ndarray) -> list[Covariate]:
-    """The covariates the data can carry.
+def knows_the_outcome(empty: np.ndarray, deals: pd.DataFrame, today: int) -> bool:
+    """Whether a field is empty markedly more or less often for deals of one outcome than of another.
+
+    Such a field is written at the close, and its empty level would predict what it was written for.
+    """
+    recent = (deals["closed"] > today - RECENT).to_numpy()
+    outcome = deals["outcome"].to_numpy()
+    shares = [empty[recent & (outcome == k)] for k in (OPEN, WON, LOST)]
+    compared = [float(share.mean()) for share in shares if len(share) >= MIN_COMPARED]
+    return len(compared) > 1 and max(compared) - min(compared) > EMPTY_GAP
+
+
+def covariates(deals: pd.DataFrame, events: np.ndarray, today: int) -> list[Covariate]:
+    """The covariates the data can carry: known at creation, with enough events, and blind to the outcome.
 
     Parameters
     ----------
@@ -55,14 +73,22 @@ def covariates(deals: pd.DataFrame, events: np.ndarray) -> list[Covariate]:
         As in Stints.
     events
         Number of counted exits of each deal.
+    today
+        Whole-number as-of day.
     """
-    found = [amount_band(deals["first_amount"].to_numpy())]
+    amount = deals["first_amount"].to_numpy()
+    if knows_the_outcome(~(np.isfinite(amount) & (amount > 0)), deals, today):
+        found = [Covariate("amount", np.zeros(len(deals), dtype=np.int64), ("amount only known at the close",))]
+    else:
+        found = [amount_band(amount)]
     if (deals["outcome"] == WON).sum() < MIN_WINS:
         return found
     for name in COVARIATES:
         column = deals[name]
         code = column.cat.codes.to_numpy().astype(np.int64) + 1
         if len(np.unique(code)) < 2 or events[code > 0].sum() < MIN_EVENTS:
+            continue
+        if knows_the_outcome(code == 0, deals, today):
             continue
         found.append(Covariate(name, code, ("(none)", *map(str, column.cat.categories))))
     return found

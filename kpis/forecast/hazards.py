@@ -126,7 +126,7 @@ def fit_hazards(
     is_won, is_lost = exposure.cause == n, exposure.cause == n + 1
     observed_forward = np.bincount(exposure.deal[ended & ~is_lost], minlength=len(stints.deals)).astype(float)
     observed_lost = np.bincount(exposure.deal[is_lost], minlength=len(stints.deals)).astype(float)
-    found = [] if plain else covariates(stints.deals, observed_forward + observed_lost)
+    found = [] if plain else covariates(stints.deals, observed_forward + observed_lost, stints.today)
     ratios = [(np.ones(len(c.labels)), np.ones(len(c.labels))) for c in found]
     calendar_won, calendar_lost = np.ones(PHASES), np.ones(PHASES)
     forward, losing = np.ones(len(stints.deals)), np.ones(len(stints.deals))

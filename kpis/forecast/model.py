@@ -17,7 +17,7 @@ from kpis.forecast.rates import LONGEST
 from kpis.forecast.revenue import amount_bin
 from kpis.forecast.spells import atom_shares, atoms, expose
 from kpis.periods import Calendar, Period, day_n
-from kpis.pipeline.stints import WON, Stints, stints
+from kpis.pipeline.stints import Stints, stints
 
 WINDOWS = 3
 """The rest of the current period, and the two that follow."""
@@ -119,8 +119,7 @@ def fit(dataset: Dataset, calendar: Calendar | None = None) -> Model:
     hazards = fit_hazards(found, expose(found), calendar)
     amounts = fit_amounts(found)
     open_deals = _open_deals(found, hazards, amounts, ends)
-    deals = found.deals
-    this_period = (deals["outcome"] == WON) & (deals["closed"] >= day_n(periods[0].start))
+    this_period = found.bookings[found.bookings["closed"] >= day_n(periods[0].start)]
     return Model(
         calendar=calendar,
         today=found.today,
@@ -135,8 +134,8 @@ def fit(dataset: Dataset, calendar: Calendar | None = None) -> Model:
         groups=_group(open_deals.deal_class, open_deals.stage, open_deals.age, open_deals.margin, open_deals.amount),
         marks=_marks(found, hazards, amounts),
         atom=atom_shares(found, found.today - MARK_DAYS),
-        won=float(deals.loc[this_period, "amount"].sum()),
-        won_count=int(this_period.sum()),
+        won=float(this_period["amount"].sum()),
+        won_count=len(this_period),
     )
 
 
@@ -147,7 +146,7 @@ def _open_deals(found: Stints, hazards: Hazards, amounts: Amounts, ends: tuple[i
     row, stage = current["deal"].to_numpy(), current["stage"].to_numpy()
     longest = LONGEST[len(found.stages) > 1]
     age = np.minimum(found.today - current["entry"].to_numpy(), longest - 1)
-    margin = margins(found, row, ends)
+    margin = margins(found, row, ends, hazards.covariates[0].code)
     return OpenDeals(row, hazards.deal_class[row], stage, age, margin, amounts.known[row] * amounts.ratio[stage])
 
 

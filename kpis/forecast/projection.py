@@ -47,24 +47,29 @@ class Window:
         return self.won + self.from_open + self.from_new
 
     @property
+    def scale(self) -> float:
+        """Factor on what is still to come; not 1 where a simple rule has earned the mean."""
+        return self.calibration.scale[self.index]
+
+    @property
     def from_open(self) -> float:
         """Expected from deals that are open today."""
-        return self.open_deals.expected
+        return self.open_deals.expected * self.scale
 
     @property
     def from_new(self) -> float:
         """Expected from deals not yet created."""
-        return self.new.expected
+        return self.new.expected * self.scale
 
     def quantile(self, q: float) -> float:
         """Landing that is not exceeded with probability q."""
-        return self.won + self.to_come.quantile(self.calibration.to_level(self.index, q))
+        return self.won + self.scale * self.to_come.quantile(self.calibration.to_level(self.index, q))
 
     def p_hit(self, target: float) -> float:
         """Probability that the landing is at least the target."""
         if target <= self.won:
             return 1.0
-        return 1.0 - self.calibration.to_share(self.index, self.to_come.cdf(target - self.won))
+        return 1.0 - self.calibration.to_share(self.index, self.to_come.cdf((target - self.won) / self.scale))
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,9 @@ def required(projection: Projection, w: int, target: float, confidence: float, s
     required creation; a root over k.
     """
     window = projection.windows[w]
-    to_go = target - window.won
+    to_go = (target - window.won) / window.scale
+    # The confidence is meant as calibrated; the solver works on the model's own probability levels.
+    confidence = 1 - window.calibration.to_level(w, 1 - confidence)
     last = _last_useful(projection, w)
     today = projection.model.today
     reasons = [] if last is not None else [TOO_LATE]
@@ -65,7 +67,7 @@ def required(projection: Projection, w: int, target: float, confidence: float, s
         reasons.append(f"not even {LARGEST:.0f} times the usual number of new opportunities would bring it")
         return Required(times, None, last, tuple(reasons))
     until = (last if last is not None else projection.model.ends[w]) - today
-    missing = max(by_new - 1.0, 0.0) * window.from_new
+    missing = max(by_new - 1.0, 0.0) * window.new.expected
     worth = float(projection.value_created[:until, w].mean())
     return Required(times, missing / worth, last, tuple(reasons))
 

@@ -43,10 +43,9 @@ class Bookings:
 
 def bookings(model: Model) -> Bookings:
     """Won deals of the model's data."""
-    deals = model.stints.deals
-    won = deals[deals["outcome"] == WON]
+    won = model.stints.bookings
     first = int(won["closed"].min()) if len(won) else NEVER
-    return Bookings(won["closed"].to_numpy(), won["amount"].fillna(0).to_numpy(), first, model.today)
+    return Bookings(won["closed"].to_numpy(), won["amount"].to_numpy(), first, model.today)
 
 
 def rules(model: Model, crm_probability: np.ndarray) -> dict[str, np.ndarray]:

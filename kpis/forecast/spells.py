@@ -80,22 +80,26 @@ def atoms(stints: Stints) -> np.ndarray:
     return ((deals["outcome"] != 0) & (deals["closed"] - deals["created"] <= ATOM_DAYS)).to_numpy()
 
 
-def first_close(stints: Stints) -> int:
-    """Day of the first recorded close: before it no close could have been seen (left truncation)."""
+def first_seen(stints: Stints) -> int:
+    """Day before which no exit could have been seen (left truncation).
+
+    The first recorded close, or the first recorded change where that is later: a deal that ended before the
+    history began has no visits, and counting only the survivors' days would make every exit look rare.
+    """
     closed = stints.deals["closed"].to_numpy()[~atoms(stints)]
     closed = closed[closed < NEVER]
-    return int(closed.min()) if len(closed) else stints.today
+    return max(int(closed.min()), stints.history_start) if len(closed) else stints.today
 
 
 def expose(stints: Stints, edges: np.ndarray = EDGES) -> Exposure:
     """Cut every spell into age bins.
 
-    Deals that closed at once are left out. Exits at or before the first recorded close are dropped and
+    Deals that closed at once are left out. Exits at or before the first day on which one could be seen are dropped and
     exposure counts from there on, because a spell that ended earlier would not be in the data.
     """
     spells = stints.spells[~atoms(stints)[stints.spells["deal"].to_numpy()]]
     entry = spells["entry"].to_numpy()
-    start = np.maximum(entry, first_close(stints))
+    start = np.maximum(entry, first_seen(stints))
     end = np.minimum(spells["exit"].to_numpy(), stints.today)
     seen = end > start
     spells, entry, start, end = spells[seen], entry[seen], start[seen], end[seen]

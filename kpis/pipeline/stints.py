@@ -45,14 +45,18 @@ class Stints:
     deals
         A row a deal created by ``today`` with a creation date: ``opportunity_id``, ``created``, ``closed``
         (NEVER while open), ``outcome``, ``amount`` (as last known), ``first_amount`` (at creation),
-        ``expected_close`` (NEVER when unset), ``pushes`` (times it was moved later), ``stage``, ``owner``, ``segment``, ``source`` and more
-        dimensions as categories.
+        ``expected_close`` (NEVER when unset), ``pushes`` (times it was moved later), ``stage``, ``owner``,
+        ``segment``, ``source`` and more dimensions as categories.
     spells
         A row a visit: ``deal`` (row of ``deals``), ``stage`` (index into ``stages``), ``entry``, ``exit``
         (NEVER while in it), ``cause`` (index of the next stage, ``len(stages)`` for won, one more for
         lost, -1 while in it), ``amount`` (at entry).
     undated
         Open opportunities without a creation date: count and amount.
+    bookings
+        A row a won opportunity, with or without a creation date: ``closed``, ``amount``.
+    history_start
+        Day of the first recorded change; -NEVER without history. A deal that ended earlier left no visits.
     """
 
     today: int
@@ -60,7 +64,13 @@ class Stints:
     deals: pd.DataFrame
     spells: pd.DataFrame
     undated: tuple[int, float]
-    has_history: bool
+    bookings: pd.DataFrame
+    history_start: int
+
+    @property
+    def has_history(self) -> bool:
+        """Whether stage changes are known."""
+        return self.history_start > -NEVER
 
 
 _DIMENSIONS = ("stage", "owner", "team", "segment", "region", "source", "product", "type")
@@ -72,9 +82,10 @@ def stints(dataset: Dataset) -> Stints:
     Without history there is one stage, entered at creation. With history a stage left and entered again
     is a new visit; a row that changes no stage is no move; the first visit begins at creation.
     """
-    deals, undated = _deals(dataset)
+    deals, undated, bookings = _deals(dataset)
+    start = -NEVER
     if dataset.has_history:
-        stages, spells = _spells(dataset, deals)
+        stages, spells, start = _spells(dataset, deals)
     else:
         stages = Stages((ONE_STAGE,), (True,))
         outcome = deals["outcome"].to_numpy()
@@ -88,11 +99,11 @@ def stints(dataset: Dataset) -> Stints:
                 "amount": deals["first_amount"],
             }
         )
-    return Stints(day_n(dataset.as_of), stages, deals, spells, undated, dataset.has_history)
+    return Stints(day_n(dataset.as_of), stages, deals, spells, undated, bookings, start)
 
 
-def _deals(dataset: Dataset) -> tuple[pd.DataFrame, tuple[int, float]]:
-    """One row a deal, and count and amount of the open ones without a creation date."""
+def _deals(dataset: Dataset) -> tuple[pd.DataFrame, tuple[int, float], pd.DataFrame]:
+    """One row a deal, count and amount of the open ones without a creation date, and all bookings."""
     cursor = dataset.engine.cursor()
     frame = dataset.frame("opportunities", cursor)
     first = nw.col("list_price") if dataset.amount_known_at_close else nw.col("amount")
@@ -126,10 +137,11 @@ def _deals(dataset: Dataset) -> tuple[pd.DataFrame, tuple[int, float]]:
     dated = deals["created"] < NEVER
     still_open = ~dated & (deals["outcome"] == OPEN)
     undated = int(still_open.sum()), float(deals.loc[still_open, "amount"].sum())
+    bookings = deals.loc[deals["outcome"] == WON, ["closed", "amount"]].fillna({"amount": 0.0})
     deals = deals[dated].reset_index(drop=True)
     # A close before the creation is an error of the record: intake reports it; the day grid needs an order.
     deals["closed"] = deals[["created", "closed"]].max(axis=1)
-    return deals, undated
+    return deals, undated, bookings
 
 
 def _pushes(dataset: Dataset, cursor: Cursor) -> nw.LazyFrame:
@@ -166,8 +178,8 @@ def read_stages(dataset: Dataset) -> pd.DataFrame:
     return table.sort_values(["position", "stage"]).drop_duplicates("stage").reset_index(drop=True)
 
 
-def _spells(dataset: Dataset, deals: pd.DataFrame) -> tuple[Stages, pd.DataFrame]:
-    """Visits of stages from the history, with windows in the engine."""
+def _spells(dataset: Dataset, deals: pd.DataFrame) -> tuple[Stages, pd.DataFrame, int]:
+    """Visits of stages from the history, with windows in the engine, and the day the history begins."""
     cursor = dataset.engine.cursor()
     history = dataset.frame("opportunity_history", cursor).filter(~nw.col("stage").is_null())
     day = history.group_by("opportunity_id", "changed_at_n").agg(nw.col("seq").max())
@@ -189,7 +201,8 @@ def _spells(dataset: Dataset, deals: pd.DataFrame) -> tuple[Stages, pd.DataFrame
             "next_day": "int", "first": "int", "amount": "float",
         },
     )  # fmt: skip
-    return _shape(rows, deals, read_stages(dataset))
+    start = int(rows["changed_at_n"].min()) if len(rows) else -NEVER
+    return *_shape(rows, deals, read_stages(dataset)), start
 
 
 def _shape(rows: pd.DataFrame, deals: pd.DataFrame, table: pd.DataFrame) -> tuple[Stages, pd.DataFrame]:
@@ -199,7 +212,9 @@ def _shape(rows: pd.DataFrame, deals: pd.DataFrame, table: pd.DataFrame) -> tupl
     closing = table[(table["is_won"] == 1) | (table["is_lost"] == 1)]
     open_stages = table[~table["stage"].isin(closing["stage"])]
     names = (*open_stages["stage"], *unlisted)
-    stages = Stages(tuple(names), (*(open_stages["is_qualified"] == 1), *(True for _ in unlisted)))
+    stages = Stages(names, (*(open_stages["is_qualified"] == 1), *(True for _ in unlisted)))
+    if not names:
+        names, stages = (ONE_STAGE,), Stages((ONE_STAGE,), (True,))
     code = {name: k for k, name in enumerate(names)}
     code.update({row.stage: len(names) + (0 if row.is_won == 1 else 1) for row in closing.itertuples()})
 
@@ -226,13 +241,26 @@ def _shape(rows: pd.DataFrame, deals: pd.DataFrame, table: pd.DataFrame) -> tupl
     # A visit that begins on the day the deal closes, or on the day of the next move, has no night of its own.
     keep = (spells["stage"] < len(names)) & (entry < closed) & (entry < spells["exit"])
     columns = ["deal", "stage", "entry", "exit", "cause", "amount"]
-    spells = pd.concat([spells.loc[keep, columns], _without_history(deals, spells["deal"], code, len(names))])
-    return stages, spells.sort_values(["deal", "entry"], ignore_index=True)
+    spells = spells.loc[keep, columns]
+    spells = pd.concat([spells, _without_visits(deals, spells["deal"], code, len(names))])
+    spells = spells.sort_values(["deal", "entry"], ignore_index=True)
+    # Status beats stage: an open deal whose last recorded stage is a closing one stays where it was before.
+    last = ~spells["deal"].duplicated(keep="last") & (deals["outcome"].to_numpy()[spells["deal"]] == OPEN)
+    spells.loc[last, "exit"], spells.loc[last, "cause"] = NEVER, -1
+    return stages, spells
 
 
-def _without_history(deals: pd.DataFrame, seen: pd.Series, code: dict[str, int], n: int) -> pd.DataFrame:
-    """Open deals that the history does not mention: in their present stage since creation."""
-    missing = deals[~deals.index.isin(seen) & (deals["outcome"] == OPEN)]
-    stage = missing["stage"].map(code).astype("float64").fillna(0).astype("int64")
-    rows = {"deal": missing.index, "stage": stage.where(stage < n, 0), "entry": missing["created"]}
-    return pd.DataFrame({**rows, "exit": NEVER, "cause": -1, "amount": missing["amount"]}).astype({"amount": "float64"})
+def _without_visits(deals: pd.DataFrame, seen: pd.Series, code: dict[str, int], n: int) -> pd.DataFrame:
+    """Deals that the history shows in no open stage: since creation in their present one, closed ones in the first."""
+    missing = deals[~deals.index.isin(seen) & (deals["closed"] > deals["created"])]
+    is_open = missing["outcome"] == OPEN
+    stage = missing["stage"].astype("object").map(code).astype("float64").fillna(0).astype("int64")
+    rows = {
+        "deal": missing.index,
+        "stage": stage.where(is_open & (stage < n), 0),
+        "entry": missing["created"],
+        "exit": missing["closed"],
+        "cause": np.where(is_open, -1, n + missing["outcome"] - WON),
+        "amount": missing["first_amount"].astype("float64"),
+    }
+    return pd.DataFrame(rows)
