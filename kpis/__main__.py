@@ -94,6 +94,31 @@ def forecast(
     _print(answer.document, as_json, lambda: _describe(answer, following))
 
 
+@app.command()
+def backtest(
+    data: Data,
+    as_of: AsOf = None,
+    grain: Grain = None,
+    fiscal_start: FiscalStart = None,
+    currency: Currency = None,
+    settings: SettingsFile = None,
+    as_json: Json = False,
+) -> None:
+    """Make every past forecast as it would have been made, beside simple rules and what happened."""
+    from kpis.answers.track_record import track_record
+    from kpis.forecast.backtest import backtest as run
+
+    chosen = _settings(settings, grain=grain, fiscal_start=fiscal_start, currency=currency)
+    dataset = _read(data, chosen, as_of)
+    origins = run(dataset, chosen.calendar)
+    if not origins:
+        raise NotEnoughData(
+            "No past period has enough history before it", way_out="Give more history, or --grain month"
+        )
+    answer = track_record(origins, chosen.calendar, dataset.currency)
+    _print(answer.document, as_json, lambda: _describe(answer))
+
+
 def _read(data: list[Path], settings: Any, as_of: datetime | None) -> Any:
     """The dataset as known at the end of the as-of day; refuses a day outside the data."""
     from kpis.intake import read

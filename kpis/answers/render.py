@@ -7,8 +7,8 @@ import pandas as pd
 from kpis.answers.answer import Answer, Number
 from kpis.answers.words import count, money, percent
 
-ROWS = 12
-"""Rows of a table shown in a terminal; the JSON document and the pages have them all."""
+ROWS = 20
+"""A longer table is not shown in a terminal: the pages have it, and the file downloaded from there."""
 
 
 def as_text(answer: Answer) -> str:
@@ -17,7 +17,8 @@ def as_text(answer: Answer) -> str:
     lines = ["", answer.question, answer.sentence, ""]
     lines += [f"  {n.label:<38} {say(n, currency)}" for n in answer.numbers.values()]
     for name, table in answer.tables.items():
-        lines += ["", name.replace("_", " "), _table(table)]
+        if len(table) <= ROWS:
+            lines += ["", name.replace("_", " "), _table(table)]
     if answer.notes:
         lines += ["", *(f"- {note}" for note in answer.notes)]
     return "\n".join(lines)
@@ -41,6 +42,4 @@ def say(number: Number, currency: str) -> str:
 def _table(table: pd.DataFrame) -> str:
     if table.empty:
         return "  (none)"
-    shown = table.head(ROWS).to_string(index=False, float_format=lambda v: f"{v:,.2f}", na_rep="n/a", max_colwidth=60)
-    more = f"\n  ... {len(table) - ROWS:,} more rows" if len(table) > ROWS else ""
-    return shown + more
+    return table.to_string(index=False, float_format=lambda v: f"{v:,.2f}", na_rep="n/a", max_colwidth=60)

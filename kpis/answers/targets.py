@@ -12,7 +12,7 @@ COMPANY = ("company", "all", "total", "")
 
 
 def targets_for(
-    dataset: Dataset, periods: tuple[Period, ...], given: tuple[float, ...] = (), metric: str = "bookings"
+    dataset: Dataset, periods: tuple[Period, ...], given: tuple[float | None, ...] = (), metric: str = "bookings"
 ) -> tuple[float | None, ...]:
     """Target of each period, None where nobody set one.
 
@@ -20,17 +20,11 @@ def targets_for(
     targets by month has its quarters summed, and a period with a month missing has no target.
     """
     if given:
-        return tuple(
-            given[min(k, len(given) - 1)] if len(given) in (1, len(periods)) else _at(given, k)
-            for k in range(len(periods))
-        )
+        held = given * len(periods) if len(given) == 1 else (*given, *[None] * len(periods))
+        return held[: len(periods)]
     written = dataset.settings.targets if metric == "bookings" else {}
     table = _table(dataset, metric)
     return tuple(written.get(p.label, _from_table(table, p)) for p in periods)
-
-
-def _at(given: tuple[float, ...], k: int) -> float | None:
-    return given[k] if k < len(given) else None
 
 
 def _table(dataset: Dataset, metric: str) -> dict[int, float]:
@@ -45,10 +39,8 @@ def _table(dataset: Dataset, metric: str) -> dict[int, float]:
 
 
 def _from_table(table: dict[int, float], period: Period) -> float | None:
+    """The period's own target, or the sum of its months' where targets are set by month."""
     months = sorted({day_of(n).replace(day=1) for n in range(day_n(period.start), day_n(period.end) + 1)})
     by_month = any((day_of(n).month - period.start.month) % 3 for n in table)
-    wanted = [day_n(m) for m in months] if by_month else [day_n(period.start)]
-    if len(months) == 1 and not by_month and table:
-        wanted = [day_n(period.start)]
-    values = [table.get(n) for n in wanted]
+    values = [table.get(day_n(month)) for month in (months if by_month else months[:1])]
     return None if None in values else float(sum(v for v in values if v is not None))

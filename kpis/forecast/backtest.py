@@ -70,9 +70,10 @@ def history_of_forecasts(
 ) -> Iterator[Origin]:
     """Forecast as of each of ``days`` (ascending, one day of the period), each with what the earlier ones taught.
 
-    Only ``dataset.known_at(day)`` and forecasts whose windows were over by then are used.
+    Only ``dataset.known_at(day)`` and forecasts whose windows were over by then are used. What came of a
+    forecast is taken from ``dataset`` as of its own day; a window that ends later has no outcome.
     """
-    final = stints(dataset.known_at(dataset.newest))
+    final = stints(dataset)
     landmarks: list[Landmark] = []
     for done, day in enumerate(days):
         known = dataset.known_at(day_of(day))
@@ -158,11 +159,11 @@ def _enough(final: Stints, day: int) -> bool:
 
 
 def backtest(dataset: Dataset, calendar: Calendar, *, progress: Progress | None = None) -> list[Origin]:
-    """Every origin of every past period that the data cover, at three days of the period."""
-    final = stints(dataset.known_at(dataset.newest))
+    """Every origin of every past period that the data cover up to the as-of day, at three days of the period."""
+    final = stints(dataset)
     if not len(final.deals):
         return []
-    newest = dataset.newest
+    newest = dataset.as_of
     first = day_of(int(final.deals["created"].min()))
     periods = []
     period = calendar.at(first, 1)
