@@ -8,7 +8,8 @@ one ``collect`` that casts to a declared schema.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from threading import Lock
 from typing import Any, Literal
 
 import duckdb
@@ -33,6 +34,7 @@ class Engine:
 
     def __init__(self, memory_limit: str = "4GB") -> None:
         self._connection = duckdb.connect(":memory:", config={"memory_limit": memory_limit})
+        self._storing = Lock()
 
     def execute(self, sql: str, parameters: Any = None) -> duckdb.DuckDBPyConnection:
         """Run native SQL: for intake, which reads, casts and stores. Nothing else calls it."""
@@ -43,6 +45,12 @@ class Engine:
         self._connection.register("_incoming", frame)
         self._connection.execute(f'CREATE OR REPLACE TABLE "{name}" AS SELECT * FROM _incoming')
         self._connection.unregister("_incoming")
+
+    def store(self, name: str, build: Callable[[Cursor], nw.LazyFrame]) -> None:
+        """Store a derived table once: the first caller builds it, the others wait and find it."""
+        with self._storing:
+            if name not in self.tables():
+                build(self.cursor()).to_native().create(name)
 
     def lock(self) -> None:
         """Close the door once the files are read: no file, no network, no change of configuration."""

@@ -102,7 +102,11 @@ class Outlook:
 
 
 def outlook(
-    dataset: Dataset, model: Model, assumptions: Assumptions | None = None, record: Record | None = None
+    dataset: Dataset,
+    model: Model,
+    assumptions: Assumptions | None = None,
+    record: Record | None = None,
+    rates: Funnel | None = None,
 ) -> Outlook:
     """Project the model under the assumptions and set it against the targets.
 
@@ -112,6 +116,8 @@ def outlook(
         As known at the model's day.
     record
         The forecast's record on past periods, which calibrates it; without one the range is not verified.
+    rates
+        What stands behind an opportunity in leads and money; no lever changes it, so a page counts it once.
     """
     assumptions = assumptions or Assumptions()
     projection = project(model, assumptions, record.calibration if record else None)
@@ -122,7 +128,7 @@ def outlook(
     if record and set(record.methods) != {MODEL}:
         warnings.append(f"A simple rule is used for the mean where it was better: {record.why}")
     targets = targets_for(dataset, model.periods, assumptions.targets)
-    rates = funnel(dataset)
+    rates = rates or funnel(dataset)
     warnings += rates.missing
     amounts, note = _open_qualified(model)
     warnings += note

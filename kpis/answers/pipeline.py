@@ -55,6 +55,7 @@ def deal_table(found: Outlook) -> pd.DataFrame:
     model = found.model
     held = model.open_deals
     deals = model.stints.deals.iloc[held.row].reset_index(drop=True)
+    labels = model.labels.reindex(deals["opportunity_id"]).reset_index()
     stage = np.array(model.stages)[held.stage] if len(held.row) else np.array([], dtype=str)
     known = stage if len(model.stages) > 1 else deals["stage"].astype("str").where(deals["stage"].notna(), ONE_STAGE)
     age = model.today - deals["created"].to_numpy()
@@ -63,8 +64,8 @@ def deal_table(found: Outlook) -> pd.DataFrame:
     table = pd.DataFrame(
         {
             "opportunity_id": deals["opportunity_id"],
-            "name": deals["name"],
-            "account": deals["account_id"],
+            "name": labels["name"],
+            "account": labels["account_id"],
             "owner": deals["owner"].astype("str"),
             "segment": deals["segment"].astype("str"),
             "stage": known,

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
+import narwhals.stable.v2 as nw
 import numpy as np
+import pandas as pd
 
 from kpis.dataset import Dataset
+from kpis.engine import collect
 from kpis.errors import NotEnoughData
 from kpis.forecast.amounts import Amounts, fit_amounts, is_open
 from kpis.forecast.creation import MARK_DAYS, Creation, forecast_creation
@@ -64,6 +68,8 @@ class Model:
 
     Parameters
     ----------
+    dataset
+        As of ``today``.
     periods, ends
         The current and the next two periods, and their last days.
     won
@@ -76,6 +82,7 @@ class Model:
         Outcome -> share of deals created that are won or lost at once, and their mean amount.
     """
 
+    dataset: Dataset
     calendar: Calendar
     today: int
     periods: tuple[Period, ...]
@@ -91,6 +98,13 @@ class Model:
     atom: dict[int, tuple[float, float]]
     won: float
     won_count: int
+
+    @cached_property
+    def labels(self) -> pd.DataFrame:
+        """Name, company and next step of every open opportunity, by its id: text that only lists need."""
+        frame = self.dataset.frame("opportunities", self.dataset.engine.cursor())
+        text = dict.fromkeys(("opportunity_id", "name", "account_id", "next_step"), "text")
+        return collect(frame.filter(nw.col("closed_at_n").is_null()), text).set_index("opportunity_id")
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -121,6 +135,7 @@ def fit(dataset: Dataset, calendar: Calendar | None = None) -> Model:
     open_deals = _open_deals(found, hazards, amounts, ends)
     this_period = found.bookings[found.bookings["closed"] >= day_n(periods[0].start)]
     return Model(
+        dataset=dataset,
         calendar=calendar,
         today=found.today,
         periods=periods,

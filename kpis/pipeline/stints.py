@@ -14,12 +14,11 @@ import pandas as pd
 from kpis.dataset import Dataset
 from kpis.engine import NEVER, Cursor, collect
 from kpis.periods import day_n
+from kpis.pipeline.visits import keys, visits
+from kpis.pipeline.visits import pushes as pushed
 
 OPEN, WON, LOST = 0, 1, 2
 """Outcome codes of a deal."""
-
-PUSH_DAYS = 7
-"""An expected close moved later by fewer days is a correction, not a push."""
 
 ONE_STAGE = "Open"
 """Name of the only stage where no stage history is known: its clock runs from creation."""
@@ -43,10 +42,10 @@ class Stints:
     Parameters
     ----------
     deals
-        A row a deal created by ``today`` with a creation date: ``opportunity_id``, ``created``, ``closed``
-        (NEVER while open), ``outcome``, ``amount`` (as last known), ``first_amount`` (at creation),
-        ``expected_close`` (NEVER when unset), ``pushes`` (times it was moved later), ``stage``, ``owner``,
-        ``segment``, ``source`` and more dimensions as categories.
+        A row a deal created by ``today`` with a creation date: ``opportunity_id``, ``opportunity_n`` (its
+        rank), ``created``, ``closed`` (NEVER while open), ``outcome``, ``amount`` (as last known),
+        ``first_amount`` (at creation), ``expected_close`` (NEVER when unset), ``pushes`` (times it was moved
+        later), ``stage``, ``owner``, ``segment``, ``source`` and more dimensions as categories.
     spells
         A row a visit: ``deal`` (row of ``deals``), ``stage`` (index into ``stages``), ``entry``, ``exit``
         (NEVER while in it), ``cause`` (index of the next stage, ``len(stages)`` for won, one more for
@@ -112,9 +111,11 @@ def _deals(dataset: Dataset) -> tuple[pd.DataFrame, tuple[int, float], pd.DataFr
         frame = _with_first_amount(dataset, frame, cursor)
     pushes = nw.col("push_count").fill_null(0)
     if dataset.has("opportunity_history", "expected_close"):
-        frame = frame.join(_pushes(dataset, cursor), on="opportunity_id", how="left")
+        until = pushed(dataset, cursor).filter(nw.col("day") <= day_n(dataset.as_of))
+        counted = until.group_by("opportunity_id").agg(nw.col("pushed").sum())
+        frame = frame.join(counted, on="opportunity_id", how="left")
         pushes = nw.col("pushed").fill_null(0)
-    frame = frame.with_columns(
+    frame = frame.join(keys(dataset, cursor), on="opportunity_id", how="left").with_columns(
         pushes=pushes,
         created=nw.col("created_at_n").fill_null(NEVER),
         closed=nw.col("closed_at_n").fill_null(NEVER),
@@ -127,13 +128,12 @@ def _deals(dataset: Dataset) -> tuple[pd.DataFrame, tuple[int, float], pd.DataFr
         .otherwise(OPEN),
     )
     schema = {
-        "opportunity_id": "text", "name": "text", "account_id": "text", "next_step": "text",
-        "created": "int", "closed": "int", "outcome": "int",
+        "opportunity_id": "text", "opportunity_n": "int", "created": "int", "closed": "int", "outcome": "int",
         "amount": "float", "first_amount": "float", "list_price": "float", "amount_basis": "category",
         "expected_close": "int", "last_activity": "int", "pushes": "int", "probability": "float",
         "forecast_category": "category", **dict.fromkeys(_DIMENSIONS, "category"),
     }  # fmt: skip
-    deals = collect(frame, schema).sort_values(["created", "opportunity_id"], ignore_index=True)
+    deals = collect(frame, schema).sort_values(["created", "opportunity_n"], ignore_index=True)
     dated = deals["created"] < NEVER
     still_open = ~dated & (deals["outcome"] == OPEN)
     undated = int(still_open.sum()), float(deals.loc[still_open, "amount"].sum())
@@ -142,15 +142,6 @@ def _deals(dataset: Dataset) -> tuple[pd.DataFrame, tuple[int, float], pd.DataFr
     # A close before the creation is an error of the record: intake reports it; the day grid needs an order.
     deals["closed"] = deals[["created", "closed"]].max(axis=1)
     return deals, undated, bookings
-
-
-def _pushes(dataset: Dataset, cursor: Cursor) -> nw.LazyFrame:
-    """How often each deal's expected close was moved later by at least PUSH_DAYS."""
-    history = dataset.frame("opportunity_history", cursor).filter(~nw.col("expected_close_n").is_null())
-    history = history.with_columns(before=nw.col("expected_close_n").shift(1).over("opportunity_id", order_by="seq"))
-    history = history.with_columns(later=nw.col("expected_close_n") - nw.col("before"))
-    history = history.with_columns(pushed=nw.when(nw.col("later") >= PUSH_DAYS).then(1).otherwise(0))
-    return history.group_by("opportunity_id").agg(nw.col("pushed").sum())
 
 
 def _with_first_amount(dataset: Dataset, frame: nw.LazyFrame, cursor: Cursor) -> nw.LazyFrame:
@@ -179,29 +170,23 @@ def read_stages(dataset: Dataset) -> pd.DataFrame:
 
 
 def _spells(dataset: Dataset, deals: pd.DataFrame) -> tuple[Stages, pd.DataFrame, int]:
-    """Visits of stages from the history, with windows in the engine, and the day the history begins."""
+    """Visits up to the as-of day, and the day the history begins."""
+    today = day_n(dataset.as_of)
     cursor = dataset.engine.cursor()
-    history = dataset.frame("opportunity_history", cursor).filter(~nw.col("stage").is_null())
-    day = history.group_by("opportunity_id", "changed_at_n").agg(nw.col("seq").max())
-    history = history.join(day, on=["opportunity_id", "changed_at_n", "seq"], how="inner")
-    history = history.with_columns(before=nw.col("stage").shift(1).over("opportunity_id", order_by="seq"))
-    history = history.with_columns(
-        moved=nw.when(nw.col("before").is_null()).then(1).when(nw.col("before") == nw.col("stage")).then(0).otherwise(1)
-    )
-    history = history.filter(nw.col("moved") == 1).with_columns(
-        next_stage=nw.col("stage").shift(-1).over("opportunity_id", order_by="seq"),
-        next_day=nw.col("changed_at_n").shift(-1).over("opportunity_id", order_by="seq"),
+    frame = visits(dataset, cursor).filter(nw.col("entry") <= today)
+    over = nw.col("next_day") <= today
+    frame = frame.with_columns(
+        next_stage=nw.when(over).then(nw.col("next_stage")),
+        next_day=nw.when(over).then(nw.col("next_day")).otherwise(NEVER),
     )
     rows = collect(
-        history.with_columns(
-            next_day=nw.col("next_day").fill_null(NEVER), first=nw.when(nw.col("before").is_null()).then(1).otherwise(0)
-        ),
+        frame,
         {
-            "opportunity_id": "text", "stage": "category", "next_stage": "category", "changed_at_n": "int",
+            "opportunity_n": "int", "stage": "category", "next_stage": "category", "entry": "int",
             "next_day": "int", "first": "int", "amount": "float",
         },
     )  # fmt: skip
-    start = int(rows["changed_at_n"].min()) if len(rows) else -NEVER
+    start = int(rows["entry"].min()) if len(rows) else -NEVER
     return *_shape(rows, deals, read_stages(dataset)), start
 
 
@@ -222,10 +207,12 @@ def _shape(rows: pd.DataFrame, deals: pd.DataFrame, table: pd.DataFrame) -> tupl
         categories = [code.get(name, -1) for name in rows[column].cat.categories]
         return np.append(categories, -1).astype(np.int64)[rows[column].cat.codes.to_numpy()]
 
-    deal = pd.Index(deals["opportunity_id"]).get_indexer(rows["opportunity_id"])
+    deal = np.full(int(max(deals["opportunity_n"].max(), rows["opportunity_n"].max(), 0)) + 1, -1)
+    deal[deals["opportunity_n"]] = np.arange(len(deals))
+    deal = deal[rows["opportunity_n"]]
     spells = pd.DataFrame(
         {
-            "deal": deal, "stage": codes("stage"), "entry": rows["changed_at_n"], "exit": rows["next_day"],
+            "deal": deal, "stage": codes("stage"), "entry": rows["entry"], "exit": rows["next_day"],
             "cause": codes("next_stage"), "amount": rows["amount"], "first": rows["first"],
         }
     )  # fmt: skip

@@ -1,0 +1,76 @@
+"""Visits of stages and pushes of the expected close, derived from the whole history once a dataset and stored.
+
+They hold every day of the data: a reader keeps the rows up to its as-of day and treats a visit that ends
+later as not ended. Nothing here depends on the as-of day, so past forecasts need no windows of their own.
+"""
+
+from __future__ import annotations
+
+import narwhals.stable.v2 as nw
+
+from kpis.dataset import Dataset
+from kpis.engine import NEVER, Cursor
+
+PUSH_DAYS = 7
+"""An expected close moved later by fewer days is a correction, not a push."""
+
+KEYS, VISITS, PUSHES = "derived_keys", "derived_visits", "derived_pushes"
+
+
+def keys(dataset: Dataset, cursor: Cursor) -> nw.LazyFrame:
+    """``opportunity_id`` and ``opportunity_n``, its rank: whole numbers join and travel faster than text."""
+
+    def build(own: Cursor) -> nw.LazyFrame:
+        ids = own.frame("opportunities").select("opportunity_id").with_columns(one=nw.lit(1))
+        ranked = ids.with_columns(opportunity_n=nw.col("one").cum_sum().over(order_by="opportunity_id"))
+        return ranked.select("opportunity_id", "opportunity_n")
+
+    dataset.engine.store(KEYS, build)
+    return cursor.frame(KEYS)
+
+
+def visits(dataset: Dataset, cursor: Cursor) -> nw.LazyFrame:
+    """One row a visit: ``opportunity_n``, ``stage``, ``entry``, ``next_stage``, ``next_day``, ``first``, ``amount``.
+
+    The stage at the end of a day counts; a row that changes no stage is no move. ``next_day`` is NEVER for the
+    last visit, ``first`` is 1 for a deal's first one, ``amount`` is the one at entry.
+    """
+
+    def build(own: Cursor) -> nw.LazyFrame:
+        rows = own.frame("opportunity_history").filter(~nw.col("stage").is_null() & ~nw.col("changed_at_n").is_null())
+        day = rows.group_by("opportunity_id", "changed_at_n").agg(nw.col("seq").max())
+        rows = rows.join(day, on=["opportunity_id", "changed_at_n", "seq"], how="inner")
+        rows = rows.join(own.frame(KEYS), on="opportunity_id", how="inner")
+        rows = rows.with_columns(before=nw.col("stage").shift(1).over("opportunity_n", order_by="seq"))
+        first, same = nw.col("before").is_null(), nw.col("before") == nw.col("stage")
+        rows = rows.with_columns(
+            first=nw.when(first).then(1).otherwise(0), moved=nw.when(first).then(1).when(same).then(0).otherwise(1)
+        )
+        rows = rows.filter(nw.col("moved") == 1).with_columns(
+            next_stage=nw.col("stage").shift(-1).over("opportunity_n", order_by="seq"),
+            next_day=nw.col("changed_at_n").shift(-1).over("opportunity_n", order_by="seq"),
+        )
+        return rows.select(
+            "opportunity_n", "stage", "next_stage", "first", "amount",
+            entry=nw.col("changed_at_n"), next_day=nw.col("next_day").fill_null(NEVER),
+        )  # fmt: skip
+
+    keys(dataset, cursor)
+    dataset.engine.store(VISITS, build)
+    return cursor.frame(VISITS)
+
+
+def pushes(dataset: Dataset, cursor: Cursor) -> nw.LazyFrame:
+    """One row a push of at least PUSH_DAYS: ``opportunity_id``, ``day``, ``pushed`` (1)."""
+
+    def build(own: Cursor) -> nw.LazyFrame:
+        rows = own.frame("opportunity_history").filter(
+            ~nw.col("expected_close_n").is_null() & ~nw.col("changed_at_n").is_null()
+        )
+        rows = rows.with_columns(before=nw.col("expected_close_n").shift(1).over("opportunity_id", order_by="seq"))
+        rows = rows.with_columns(later=nw.col("expected_close_n") - nw.col("before"))
+        rows = rows.filter(nw.col("later") >= PUSH_DAYS).with_columns(pushed=nw.lit(1))
+        return rows.select("opportunity_id", "pushed", day=nw.col("changed_at_n"))
+
+    dataset.engine.store(PUSHES, build)
+    return cursor.frame(PUSHES)
