@@ -1,0 +1,86 @@
+# Tandem's commands. Needs Python 3.11 or newer, git and make; uv is used where it is installed, else pip.
+# A stamp in .venv says which installation is done, so nothing is resolved or installed twice.
+
+PYTHON  ?= python3
+PORT    ?= 8501
+VENV    := .venv
+PY      := $(VENV)/bin/python
+STREAMLIT = $(PY) -m streamlit run app.py --server.port $(PORT)
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help app serve test lint unit browser chromium format lock clean
+
+help: ## List the commands
+	@echo "Usage: make COMMAND [PORT=8501] [PYTHON=python3]"
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
+
+app: $(VENV)/.app ## Open Tandem on this machine, with the demo company
+	@echo "Tandem: http://localhost:$(PORT) (Ctrl-C stops it)"
+	@exec $(STREAMLIT) --server.address localhost
+
+serve: $(VENV)/.app ## Serve Tandem to the network, without opening a browser
+	@echo "Tandem: port $(PORT) on every address of this machine (Ctrl-C stops it)"
+	@exec $(STREAMLIT) --server.headless true
+
+test: lint unit browser ## Install what tests need and run everything
+
+lint: $(VENV)/.test ## Check style, formatting and the direction of imports
+	@$(VENV)/bin/ruff check
+	@$(VENV)/bin/ruff format --check --output-format concise
+	@$(VENV)/bin/lint-imports --no-logo
+
+unit: $(VENV)/.test ## Run the tests that need no browser, on all cores
+	@$(PY) -m pytest --ignore tests/browser --numprocesses auto --maxprocesses 4 --dist worksteal
+
+browser: $(VENV)/.test chromium ## Run the tests in a browser
+	@$(PY) -m pytest tests/browser
+
+chromium: ## Install Chromium from Debian if there is none (as root)
+	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	else echo "No Chromium, so the browser tests are skipped. Install it with: sudo apt-get install chromium"; fi
+
+format: $(VENV)/.test ## Put the code into the house's format
+	@$(VENV)/bin/ruff check --quiet --fix-only
+	@$(VENV)/bin/ruff format
+
+# One version of everything, from the oldest Python to the newest, so that numbers do not depend on it.
+COMPILE = compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest \
+	--custom-compile-command "make lock"
+
+lock: $(VENV)/.created ## Refresh the exact versions from the ranges in pyproject.toml
+	@uv --version >/dev/null 2>&1 || $(PY) -m pip install --quiet uv
+	@PATH="$$PATH:$(VENV)/bin" uv pip $(COMPILE) --output-file requirements.txt
+	@PATH="$$PATH:$(VENV)/bin" uv pip $(COMPILE) --output-file requirements-test.txt --group test --constraints requirements.txt
+
+clean: ## Remove everything that was installed or cached
+	@rm -rf $(VENV) test-results .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.created:
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
+		{ echo "Tandem needs Python 3.11 or newer. Name one: make app PYTHON=python3.12"; exit 1; }
+	@if uv --version >/dev/null 2>&1; \
+	then uv venv --quiet --seed --clear --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(VENV); \
+	else $(PYTHON) -m venv --clear $(VENV); fi || \
+		{ echo "No virtual environment could be made. On Debian: apt-get install python3-venv"; exit 1; }
+	@touch $@
+
+$(VENV)/.app: requirements.txt $(VENV)/.created
+	@$(call install,$<)
+	@touch $@
+
+$(VENV)/.test: requirements-test.txt $(VENV)/.created
+	@$(call install,$<)
+	@touch $@
+
+define install
+echo "Installing $(1) into $(VENV), once"; \
+if uv --version >/dev/null 2>&1; \
+then uv pip install --quiet --compile-bytecode --python $(PY) --requirement $(1); \
+else $(PY) -m pip install --quiet --disable-pip-version-check --requirement $(1); fi
+endef

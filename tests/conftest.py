@@ -1,0 +1,37 @@
+"""What several test files share: where the data are, and how hypothesis searches."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Without a deadline a slow machine fails nothing; on the server the same examples are tried every time.
+settings.register_profile("here", deadline=None)
+settings.register_profile("server", deadline=None, derandomize=True)
+settings.load_profile("server" if os.environ.get("CI") else "here")
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def sample_data(root: Path) -> Path:
+    """The small demo company that comes with Tandem."""
+    return root / "sample_data"
+
+
+@pytest.fixture(scope="session")
+def shared_data(root: Path) -> Path:
+    """Real and realistic exports that lie beside the checkout on some machines; elsewhere the test is skipped."""
+    folder = root.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("no ../shared/data beside this checkout")
+    return folder
