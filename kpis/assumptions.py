@@ -15,6 +15,7 @@ from kpis.errors import AssumptionError
 
 Multiplier = Annotated[float, Field(ge=0.25, le=4.0, allow_inf_nan=False)]
 Share = Annotated[float, Field(gt=0.0, lt=1.0, allow_inf_nan=False)]
+Target = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 
 
 class Assumptions(BaseModel):
@@ -50,7 +51,7 @@ class Assumptions(BaseModel):
         title="Extra slippage",
         description="Share of this period's expected wins pushed into the next period, beyond what history has.",
     )
-    targets: tuple[Annotated[float, Field(ge=0.0, allow_inf_nan=False)], ...] = Field(
+    targets: tuple[Target | None, ...] = Field(
         (), max_length=3, title="Targets", description="Bookings target of the current and the next two periods."
     )
 

@@ -76,10 +76,18 @@ class Cursor:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
+        self._kept = 0
 
     def frame(self, table: str) -> nw.LazyFrame:
         """A lazy frame over a stored table."""
         return nw.from_native(self._connection.table(table))
+
+    def keep(self, frame: nw.LazyFrame) -> nw.LazyFrame:
+        """The same rows, stored for the life of this cursor: for a frame that many queries start from."""
+        self._kept += 1
+        name = f"_kept_{self._kept}"
+        self._connection.execute(f"CREATE TEMP TABLE {name} AS {frame.to_native().sql_query()}")
+        return nw.from_native(self._connection.table(name))
 
 
 def collect(frame: nw.LazyFrame, schema: Mapping[str, Type]) -> pd.DataFrame:

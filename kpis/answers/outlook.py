@@ -246,6 +246,12 @@ def _data_notes(dataset: Dataset, model: Model) -> list[str]:
     priced = (deals["amount_basis"] == "list price").to_numpy()[model.open_deals.row]
     if priced.any():
         notes.append(f"{int(priced.sum()):,} open deals carry their product's list price as amount")
+    bursts = model.creation.bursts
+    if bursts:
+        notes.append(
+            f"{bursts} weeks had more than three times the usual number of new opportunities, as an import does: "
+            "they count as three times"
+        )
     if int((deals["outcome"] == 1).sum()) < 100:
         notes.append("Fewer than 100 wins: only the amount band tells deals apart")
     return notes

@@ -15,6 +15,10 @@ SEASON_WEEKS = 104
 TREND_WEEKS = 52
 MAX_WEEKS = 156
 SEASON_SHRINKAGE = 60.0
+BURST = 3.0
+STRAY = 0.01
+"""Share of the earliest creation dates that may be stray and do not set where the history begins."""
+
 MARK_DAYS = 364
 """Deals created in the last so many days stand for those to come."""
 
@@ -33,12 +37,15 @@ class Creation:
         (12,) factor by calendar month, 1 where it could not be estimated.
     growth
         Growth per week that is projected: half of the fitted log-linear trend.
+    bursts
+        Weeks with more than three times the usual creations, such as an import; they count as three times.
     """
 
     per_day: np.ndarray
     level: float
     season: np.ndarray
     growth: float
+    bursts: int = 0
 
 
 def forecast_creation(stints: Stints, days: int) -> Creation:
@@ -50,9 +57,12 @@ def forecast_creation(stints: Stints, days: int) -> Creation:
     created = stints.deals["created"].to_numpy()
     if not len(created):
         return Creation(np.zeros(days), 0.0, np.ones(12), 0.0)
-    weeks = int(min(MAX_WEEKS, max(1, (stints.today - created.min() + 1) // 7)))
+    first = np.quantile(created, STRAY)
+    weeks = int(min(MAX_WEEKS, max(1, (stints.today - first + 1) // 7)))
     age = (stints.today - created) // 7
-    counts = np.bincount(age[age < weeks], minlength=weeks)[:weeks].astype(float)
+    raw = np.bincount(age[age < weeks], minlength=weeks)[:weeks].astype(float)
+    usual = float(np.median(raw[:TREND_WEEKS]))
+    counts = np.minimum(raw, BURST * usual) if usual >= 1 else raw
     ages = np.arange(weeks)
 
     slope, at_zero = np.polyfit(-ages, np.log(counts + 0.5), 1) if weeks >= TREND_WEEKS else (0.0, 0.0)
@@ -72,7 +82,7 @@ def forecast_creation(stints: Stints, days: int) -> Creation:
     level = float((weight * today_counts).sum() / weight.sum())
     ahead = np.arange(1, days + 1)
     per_day = level / 7 * np.exp(growth * ahead / 7) * season[_month(stints.today + ahead)]
-    return Creation(per_day, level, season, float(growth))
+    return Creation(per_day, level, season, float(growth), int((counts < raw).sum()))
 
 
 def _month(days: np.ndarray) -> np.ndarray:

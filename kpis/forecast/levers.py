@@ -13,6 +13,9 @@ from kpis.errors import AssumptionError
 from kpis.forecast.hazards import Hazards
 from kpis.forecast.rates import Rates, passage, rates, shift_odds
 
+SWEEPS = 10
+CLOSE_ENOUGH = 1e-6
+
 FARTHEST = 12.0
 """Largest shift of log-odds; beyond it a rate is 0 or 1 for every purpose."""
 
@@ -66,12 +69,20 @@ def apply(hazards: Hazards, mix: Mix, assumptions: Assumptions, stages: tuple[st
     if assumptions.close_rate != 1:
         goal = overall_rate(r, mix) * assumptions.close_rate
         r = _reach(r, range(len(stages)), goal, lambda x: overall_rate(x, mix), "close_rate")
-    for stage in reversed(range(len(stages))):
-        if stages[stage] in assumptions.close_rates:
-            goal = assumptions.close_rates[stages[stage]]
-            # A goal that the unmoved stage already has must give back exactly the base.
-            if abs(goal - stage_rates(r, mix)[stage]) > 1e-9:
-                r = _reach(r, [stage], goal, lambda x, s=stage: float(stage_rates(x, mix)[s]), stages[stage])
+    goals = {s: assumptions.close_rates[name] for s, name in enumerate(stages) if name in assumptions.close_rates}
+    # Deals that go back make a later stage's rate depend on an earlier one, so the stages are swept until all hold.
+    for _ in range(SWEEPS):
+        found = stage_rates(r, mix)
+        off = [s for s in sorted(goals, reverse=True) if not abs(goals[s] - found[s]) < CLOSE_ENOUGH]
+        if not off:
+            break
+        for stage in off:
+            if not np.isfinite(found[stage]):
+                raise AssumptionError(
+                    f"No deal has entered {stages[stage]} in the last year", place="close_rates",
+                    way_out="Leave its close rate as estimated",
+                )  # fmt: skip
+            r = _reach(r, [stage], goals[stage], lambda x, s=stage: float(stage_rates(x, mix)[s]), stages[stage])
     return r
 
 

@@ -17,7 +17,6 @@ from kpis.forecast.creation import MARK_DAYS, Creation, forecast_creation
 from kpis.forecast.hazards import Hazards, fit_hazards
 from kpis.forecast.levers import Mix
 from kpis.forecast.margins import margins
-from kpis.forecast.rates import LONGEST
 from kpis.forecast.revenue import amount_bin
 from kpis.forecast.spells import atom_shares, atoms, expose
 from kpis.periods import Calendar, Period, day_n
@@ -159,8 +158,7 @@ def _open_deals(found: Stints, hazards: Hazards, amounts: Amounts, ends: tuple[i
     spells = found.spells
     current = spells[(spells["cause"] == -1) & is_open(found)[spells["deal"].to_numpy()]]
     row, stage = current["deal"].to_numpy(), current["stage"].to_numpy()
-    longest = LONGEST[len(found.stages) > 1]
-    age = np.minimum(found.today - current["entry"].to_numpy(), longest - 1)
+    age = found.today - current["entry"].to_numpy()
     margin = margins(found, row, ends, hazards.covariates[0].code)
     return OpenDeals(row, hazards.deal_class[row], stage, age, margin, amounts.known[row] * amounts.ratio[stage])
 

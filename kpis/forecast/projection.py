@@ -123,7 +123,7 @@ def project(model: Model, assumptions: Assumptions | None = None, calibration: C
         rates=r,
         windows=tuple(windows),
         deal_p=_slipped(_open_p(v, deals, calibration), assumptions.slippage).T,
-        deal_p_raw=v.now[:, deals.deal_class, deals.stage, deals.age].T,
+        deal_p_raw=_by_age(v, deals).T,
         value_created=_value_created(chances, marks, model, at_once).T,
         per_day=per_day,
     )
@@ -131,8 +131,13 @@ def project(model: Model, assumptions: Assumptions | None = None, calibration: C
 
 def _open_p(v: Values, held: Groups | OpenDeals, calibration: Calibration) -> np.ndarray:
     """(W, n) recalibrated probability to win in each window."""
-    p = v.now[:, held.deal_class, held.stage, held.age]
+    p = _by_age(v, held)
     return capped(p * calibration.factors(held.stage, held.margin))
+
+
+def _by_age(v: Values, held: Groups | OpenDeals) -> np.ndarray:
+    """(W, n) probability to win by class, stage and days in stage; the oldest ages are not told apart."""
+    return v.now[:, held.deal_class, held.stage, np.minimum(held.age, v.now.shape[-1] - 1)]
 
 
 def _slipped(p: np.ndarray, share: float) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -49,21 +50,38 @@ class Rates:
 def rates(hazards: Hazards, *, cycle: float = 1.0) -> Rates:
     """Spread the hazards over days in stage, with the sales cycle stretched by ``cycle``.
 
-    h(u) becomes h(u / c) / c for every cause: every duration is c times as long, the outcome is not touched.
+    h(u) becomes h(u / c) / c for every cause: every duration is c times as long, the outcome is not touched. The
+    days in stage that are told apart grow with it, so that the same deals stay at the same point of their course.
     """
     n_stages = len(hazards.won)
-    longest = min(LONGEST[n_stages > 1], int(hazards.edges[-1])) if len(hazards.edges) > 1 else 1
-    age = np.arange(longest)
-    k = bin_of(np.floor((age + 0.5) / cycle).astype(np.int64), hazards.edges)
+    base = min(LONGEST[n_stages > 1], int(hazards.edges[-1])) if len(hazards.edges) > 1 else 1
+    k = bin_of(np.arange(base), hazards.edges)
+    longest = max(1, math.ceil(base * cycle))
     forward = np.broadcast_to(hazards.forward[:, None, None], (len(hazards.forward), n_stages, longest))
     return Rates(
-        won=hazards.forward[:, None, None] * hazards.won[:, k] / cycle,
-        lost=hazards.losing[:, None, None] * hazards.lost[:, k] / cycle,
-        move=hazards.move[:, :, k] / cycle,
+        won=hazards.forward[:, None, None] * _stretched(hazards.won[:, k], cycle, longest),
+        lost=hazards.losing[:, None, None] * _stretched(hazards.lost[:, k], cycle, longest),
+        move=_stretched(hazards.move[:, :, k], cycle, longest),
         forward=forward,
         calendar_won=hazards.calendar_won,
         calendar_lost=hazards.calendar_lost,
     )
+
+
+def _stretched(hazard: np.ndarray, cycle: float, longest: int) -> np.ndarray:
+    """Daily hazards whose running total at day u is that of ``hazard`` at day u / cycle.
+
+    Differences of the running total, not samples: no part of a short age bin is skipped or counted twice.
+    Beyond its last day the hazard goes on as it was on that day.
+    """
+    if cycle == 1:
+        return hazard
+    base = hazard.shape[-1]
+    total = np.concatenate([np.zeros_like(hazard[..., :1]), np.cumsum(hazard, axis=-1)], axis=-1)
+    at = np.arange(longest + 1) / cycle
+    day = np.minimum(np.floor(at).astype(np.int64), base - 1)
+    running = total[..., day] + (at - day) * hazard[..., day]
+    return np.diff(running, axis=-1)
 
 
 @dataclass(frozen=True)
@@ -83,7 +101,8 @@ class Passage:
 
     def eventual(self) -> np.ndarray:
         """(C, S) probability that a deal entering the stage is won in the end: solves R = won + move R."""
-        identity = np.eye(self.won.shape[1])
+        # A hair above 1, so that stages which only lead to each other have an answer: nothing is won there.
+        identity = np.eye(self.won.shape[1]) * (1 + 1e-12)
         return np.linalg.solve(identity - self.move, self.won[..., None])[..., 0]
 
 

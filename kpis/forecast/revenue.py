@@ -17,6 +17,9 @@ ODDS_BINS = 24
 AMOUNT_RATIO = 1.25
 POINTS = 256
 DRAWS = 20_000
+CERTAIN = 1 - 1e-12
+"""Largest probability whose complement has a logarithm."""
+
 FEW_DEALS, FEW_ARRIVALS = 10, 5.0
 """Below both, the sum is too coarse for a smooth series and is drawn instead."""
 
@@ -53,7 +56,7 @@ class Cells:
     @property
     def log_zero(self) -> float:
         """Log probability that none of them is won."""
-        return float(self.n @ np.log1p(-self.p))
+        return float(self.n @ np.log1p(-np.minimum(self.p, CERTAIN)))
 
     def log_phi(self, theta: np.ndarray) -> np.ndarray:
         """Log characteristic function of the sum at each theta."""
@@ -238,10 +241,17 @@ def distribution(open_deals: Cells, new: Arrivals, shock: float, *, seed: int = 
     grid = np.linspace(0, series.hi, GRID)
     log_zero = open_deals.log_zero + new.log_zero
     log_phi = open_deals.log_phi(series.theta) + new.log_phi(series.theta)
-    cumulated = np.maximum.accumulate(series.cdf(log_phi, log_zero, series.basis(grid)))
+    cumulated = _rising(series.cdf(log_phi, log_zero, series.basis(grid)))
     if shock > 0:
         grid, cumulated = _shaken(grid, cumulated, float(np.exp(log_zero)), shock)
     return Distribution(grid, cumulated, mean, sd)
+
+
+def _rising(cumulated: np.ndarray) -> np.ndarray:
+    """The middle between running maximum and running minimum: ripple of the series, smoothed without a bias."""
+    from_left = np.maximum.accumulate(cumulated)
+    from_right = np.minimum.accumulate(cumulated[::-1])[::-1]
+    return (from_left + from_right) / 2
 
 
 def _shaken(grid: np.ndarray, cumulated: np.ndarray, zero: float, shock: float) -> tuple[np.ndarray, np.ndarray]:

@@ -12,6 +12,9 @@ from kpis.pipeline.stints import LOST, WON, Stints
 EDGES = np.array([0, 2, 4, 7, 11, 15, 20, 26, 33, 42, 53, 67, 85, 107, 135, 170, 220, 290, 400])
 """First day in stage of each age bin; the last bin has no end."""
 
+STRAY = 0.002
+"""Share of the earliest closes that may be stray dates."""
+
 ATOM_DAYS = 1
 """A deal closed at most this many days after its creation never was in a pipeline."""
 
@@ -88,7 +91,10 @@ def first_seen(stints: Stints) -> int:
     """
     closed = stints.deals["closed"].to_numpy()[~atoms(stints)]
     closed = closed[closed < NEVER]
-    return max(int(closed.min()), stints.history_start) if len(closed) else stints.today
+    if not len(closed):
+        return stints.today
+    # Not the very first: one stray early date would switch the truncation off.
+    return max(int(np.quantile(closed, STRAY, method="lower")), stints.history_start)
 
 
 def expose(stints: Stints, edges: np.ndarray = EDGES) -> Exposure:
