@@ -60,8 +60,8 @@ def check(data: Data, settings: SettingsFile = None, as_json: Json = False) -> N
     from kpis.answers.check import check_answer
     from kpis.intake import check as check_files
 
-    answer = check_answer(check_files(data, settings=_settings(settings)))
-    _print(answer.document, as_json, lambda: _describe(answer))
+    answer = check_answer(*check_files(data, settings=_settings(settings)))
+    _print(answer.document, as_json, lambda: _describe(answer, rows=10_000))
 
 
 @app.command()
@@ -181,11 +181,11 @@ def _plain(value: Any) -> Any:
     return value.item()
 
 
-def _describe(*answers: Any) -> None:
+def _describe(*answers: Any, rows: int | None = None) -> None:
     """Answers for people: sentence, numbers, tables, notes."""
-    from kpis.answers.render import as_text
+    from kpis.answers.render import ROWS, as_text
 
-    sys.stdout.write("\n".join(as_text(answer) for answer in answers) + "\n")
+    sys.stdout.write("\n".join(as_text(answer, rows or ROWS) for answer in answers) + "\n")
 
 
 def _say(text: str) -> None:

@@ -11,6 +11,7 @@ from kpis.answers.outlook import Landing, Outlook, document, open_amounts, parts
 from kpis.answers.words import count, percent
 from kpis.engine import NEVER
 from kpis.periods import day_of
+from kpis.pipeline.pacing import table as build_up_table
 
 STRIPS = (30, 60, 90)
 
@@ -19,21 +20,38 @@ def next_periods(found: Outlook) -> Answer:
     """Open qualified pipeline of each period beside what it takes, and what that means in opportunities and leads.
 
     Tables: ``periods`` (one row a period, every number), ``parts`` (period, part, amount), ``strips``
-    (open qualified amount expected to close within 30, 60 and 90 days).
+    (open qualified amount expected to close within 30, 60 and 90 days), ``build_up`` (the pipeline of past and
+    coming periods by day before and in the period).
     """
     following = found.landings[1:]
     numbers = {}
     for landing in following:
         numbers[f"p_hit {landing.label}"] = number("p_hit_period", landing.p_hit, period=landing.label)
         numbers[f"gap {landing.label}"] = number("gap_period", landing.gap, period=landing.label)
+        day_one, pacing = _pacing(found, landing)
+        numbers[f"day_one {landing.label}"] = number("day_one_period", day_one, period=landing.label)
+        numbers[f"pacing {landing.label}"] = number("pacing_period", pacing, period=landing.label)
     return Answer(
         question="Is there enough qualified pipeline for the next two periods?",
         sentence=" ".join(_sentence(found, landing) for landing in following),
         numbers=numbers,
-        tables={"periods": _periods(found), "parts": parts_table(found), "strips": _strips(found)},
+        tables={
+            "periods": _periods(found),
+            "parts": parts_table(found),
+            "strips": _strips(found),
+            "build_up": build_up_table(found.model.build_up),
+        },
         notes=found.warnings,
         document=document(found),
     )
+
+
+def _pacing(found: Outlook, landing: Landing) -> tuple[float | None, float | None]:
+    """Pipeline the period should begin with, and what that means for today, at the pace of past periods."""
+    pace = found.model.paces[found.landings.index(landing)]
+    if pace is None or landing.target is None:
+        return None, None
+    return pace.day_one(landing.target), pace.today(landing.target)
 
 
 def _sentence(found: Outlook, landing: Landing) -> str:
@@ -58,6 +76,7 @@ def _periods(found: Outlook) -> pd.DataFrame:
     for landing in found.landings:
         need = landing.need
         last = need.last_useful if need else None
+        day_one, pacing = _pacing(found, landing)
         rows.append(
             {
                 "period": landing.label,
@@ -69,6 +88,8 @@ def _periods(found: Outlook) -> pd.DataFrame:
                 "open_qualified": landing.open_qualified,
                 "required_pipeline": landing.required_pipeline,
                 "gap": landing.gap,
+                "day_one": day_one,
+                "pacing_today": pacing,
                 "coverage": landing.coverage,
                 "required_coverage": landing.required_coverage,
                 "opportunities": need.opportunities if need else None,

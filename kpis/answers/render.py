@@ -11,13 +11,13 @@ ROWS = 20
 """A longer table is not shown in a terminal: the pages have it, and the file downloaded from there."""
 
 
-def as_text(answer: Answer) -> str:
-    """Question, sentence, numbers, first rows of each table, notes."""
+def as_text(answer: Answer, rows: int = ROWS) -> str:
+    """Question, sentence, numbers, each table of at most ``rows`` rows, notes."""
     currency = str(answer.document.get("currency", "")) if answer.document else ""
     lines = ["", answer.question, answer.sentence, ""]
     lines += [f"  {n.label:<38} {say(n, currency)}" for n in answer.numbers.values()]
     for name, table in answer.tables.items():
-        if len(table) <= ROWS:
+        if len(table) <= rows:
             lines += ["", name.replace("_", " "), _table(table)]
     if answer.notes:
         lines += ["", *(f"- {note}" for note in answer.notes)]
@@ -42,4 +42,4 @@ def say(number: Number, currency: str) -> str:
 def _table(table: pd.DataFrame) -> str:
     if table.empty:
         return "  (none)"
-    return table.to_string(index=False, float_format=lambda v: f"{v:,.2f}", na_rep="n/a", max_colwidth=60)
+    return table.to_string(index=False, float_format=lambda v: f"{v:,.2f}", na_rep="n/a", max_colwidth=110)

@@ -20,6 +20,7 @@ from kpis.forecast.margins import margins
 from kpis.forecast.revenue import amount_bin
 from kpis.forecast.spells import atom_shares, atoms, expose
 from kpis.periods import Calendar, Period, day_n
+from kpis.pipeline.pacing import BuildUp, Pace, build_up, pace, yields
 from kpis.pipeline.stints import Stints, stints
 
 WINDOWS = 3
@@ -104,6 +105,20 @@ class Model:
         frame = self.dataset.frame("opportunities", self.dataset.engine.cursor())
         text = dict.fromkeys(("opportunity_id", "name", "account_id", "next_step"), "text")
         return collect(frame.filter(nw.col("closed_at_n").is_null()), text).set_index("opportunity_id")
+
+    @cached_property
+    def build_up(self) -> list[BuildUp]:
+        """Pipeline of the last and the coming periods day by day; empty where no history tells it."""
+        try:
+            return build_up(self.dataset, self.calendar)
+        except NotEnoughData:
+            return []
+
+    @cached_property
+    def paces(self) -> tuple[Pace | None, ...]:
+        """Where the pipeline of the next two periods stands on the way to its first day; None for the current."""
+        won = yields(self.dataset, self.build_up, self.stints.bookings)
+        return (None, *(pace(self.build_up, p, self.today, won) for p in self.periods[1:]))
 
     @property
     def stages(self) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ class Required:
         confidence, new business as expected.
     opportunities
         Opportunities to create beyond the expected ones, of the usual mix, from tomorrow to the last useful
-        day (the window's end once that has passed), that reach it with the open deals as they are.
+        day, that reach it with the open deals as they are.
     last_useful
         Last day (whole-number) on which a new opportunity has at least half of its eventual worth by the end
         of the window.
@@ -62,11 +62,13 @@ def required(projection: Projection, w: int, target: float, confidence: float, s
     times = _times(window.open_deals, window.new, to_go, confidence, shock)
     if times is None:
         reasons.append(f"not even {LARGEST:.0f} times today's open deals would bring it: it has to come from new ones")
+    if last is None:
+        return Required(times, None, None, tuple(reasons))
     by_new = _times(window.new, window.open_deals, to_go, confidence, shock)
     if by_new is None:
         reasons.append(f"not even {LARGEST:.0f} times the usual number of new opportunities would bring it")
         return Required(times, None, last, tuple(reasons))
-    until = (last if last is not None else projection.model.ends[w]) - today
+    until = last - today
     missing = max(by_new - 1.0, 0.0) * window.new.expected
     worth = float(projection.value_created[:until, w].mean())
     return Required(times, missing / worth, last, tuple(reasons))

@@ -14,7 +14,7 @@ from kpis.engine import NEVER, Cursor
 PUSH_DAYS = 7
 """An expected close moved later by fewer days is a correction, not a push."""
 
-KEYS, VISITS, PUSHES = "derived_keys", "derived_visits", "derived_pushes"
+KEYS, VISITS, PUSHES, STATES = "derived_keys", "derived_visits", "derived_pushes", "derived_states"
 
 
 def keys(dataset: Dataset, cursor: Cursor) -> nw.LazyFrame:
@@ -74,3 +74,37 @@ def pushes(dataset: Dataset, cursor: Cursor) -> nw.LazyFrame:
 
     dataset.engine.store(PUSHES, build)
     return cursor.frame(PUSHES)
+
+
+def states(dataset: Dataset, cursor: Cursor) -> nw.LazyFrame:
+    """One row a state between two changes: ``stage``, ``amount``, ``expected_close_n``, ``since``, ``until``.
+
+    The state at the end of a day counts. ``until`` is the day of the next change or of the close, NEVER while
+    it lasts. ``closed`` and ``won`` (the amount if won, else 0) are those of the deal in the end.
+    """
+
+    def build(own: Cursor) -> nw.LazyFrame:
+        rows = own.frame("opportunity_history").filter(~nw.col("changed_at_n").is_null())
+        day = rows.group_by("opportunity_id", "changed_at_n").agg(nw.col("seq").max())
+        rows = rows.join(day, on=["opportunity_id", "changed_at_n", "seq"], how="inner")
+        closed = own.frame("opportunities").with_columns(
+            won=nw.when(nw.col("status") == "won").then(nw.col("amount").fill_null(0.0)).otherwise(0.0)
+        )
+        closed = closed.select("opportunity_id", "closed_at_n", "won")
+        rows = rows.join(closed, on="opportunity_id", how="inner")
+        rows = rows.with_columns(
+            next_day=nw.col("changed_at_n").shift(-1).over("opportunity_id", order_by="seq"),
+        ).with_columns(next_day=nw.col("next_day").fill_null(NEVER), closed_at_n=nw.col("closed_at_n").fill_null(NEVER))
+        until = nw.when(nw.col("closed_at_n") < nw.col("next_day")).then(nw.col("closed_at_n"))
+        return rows.with_columns(until=until.otherwise(nw.col("next_day"))).select(
+            "stage",
+            "amount",
+            "expected_close_n",
+            "until",
+            "won",
+            since=nw.col("changed_at_n"),
+            closed=nw.col("closed_at_n"),
+        )
+
+    dataset.engine.store(STATES, build)
+    return cursor.frame(STATES)
