@@ -139,3 +139,21 @@ def shift_odds(r: Rates, stage: int, delta: float) -> Rates:
     forward[:, stage] *= up
     lost[:, stage] *= down
     return replace(r, won=won, lost=lost, forward=forward)
+
+
+def eventual_by_age(r: Rates) -> np.ndarray:
+    """(C, S, U) probability that a deal which has been u days in the stage is won in the end.
+
+    E[s,u] = won + sum_j move_j R_j + stay E[s,u+1], backwards from the last day, which goes on for ever.
+    """
+    after = passage(r).eventual()
+    total = r.won + r.lost + r.moving
+    scale = np.minimum(1.0, CAP / np.maximum(total, 1e-300))
+    gain = scale * (r.won + r.forward * np.einsum("sju,cj->csu", r.move, after))
+    leaving = total * scale
+    chance = np.zeros_like(gain)
+    last = leaving[..., -1]
+    chance[..., -1] = np.divide(gain[..., -1], last, out=np.zeros_like(last), where=last > 0)
+    for u in range(gain.shape[-1] - 2, -1, -1):
+        chance[..., u] = gain[..., u] + (1 - leaving[..., u]) * chance[..., u + 1]
+    return chance
