@@ -35,6 +35,7 @@ class Engine:
     def __init__(self, memory_limit: str = "4GB") -> None:
         self._connection = duckdb.connect(":memory:", config={"memory_limit": memory_limit})
         self._storing = Lock()
+        self._stored: set[str] = set()
 
     def execute(self, sql: str, parameters: Any = None) -> duckdb.DuckDBPyConnection:
         """Run native SQL: for intake, which reads, casts and stores. Nothing else calls it."""
@@ -49,8 +50,9 @@ class Engine:
     def store(self, name: str, build: Callable[[Cursor], nw.LazyFrame]) -> None:
         """Store a derived table once: the first caller builds it, the others wait and find it."""
         with self._storing:
-            if name not in self.tables():
+            if name not in self._stored:
                 build(self.cursor()).to_native().create(name)
+                self._stored.add(name)
 
     def lock(self) -> None:
         """Close the door once the files are read: no file, no network, no change of configuration."""

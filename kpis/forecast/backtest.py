@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -27,6 +29,9 @@ LANDMARKS = 10
 
 MIN_WINS = 30
 """An origin with fewer known wins could not have been forecast by any method."""
+
+WORKERS = 2
+"""Fits made at the same time: each holds a copy of the deals, so their number bounds the memory."""
 
 Progress = Callable[[int, int], None]
 
@@ -75,9 +80,8 @@ def history_of_forecasts(
     """
     final = stints(dataset)
     landmarks: list[Landmark] = []
-    for done, day in enumerate(days):
-        known = dataset.known_at(day_of(day))
-        model = fit(known, calendar)
+    for done, (known, model) in enumerate(_fitted(dataset, calendar, days)):
+        day = model.today
         calibration = calibrate(landmarks, day, len(model.stages))
         projection = project(model, calibration=calibration)
         origin = _origin(known, projection, calibration, final)
@@ -85,6 +89,22 @@ def history_of_forecasts(
         if progress:
             progress(done + 1, len(days))
         yield origin
+
+
+def _fitted(dataset: Dataset, calendar: Calendar, days: Sequence[int]) -> Iterator[tuple[Dataset, Model]]:
+    """Models of the days in order. Fits do not depend on each other, so the next is made while one is used."""
+
+    def one(day: int) -> tuple[Dataset, Model]:
+        known = dataset.known_at(day_of(day))
+        return known, fit(known, calendar)
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        ahead = deque(pool.submit(one, day) for day in days[:WORKERS])
+        for day in (*days[WORKERS:], *[None] * len(ahead)):
+            found = ahead.popleft().result()
+            if day is not None:
+                ahead.append(pool.submit(one, day))
+            yield found
 
 
 @dataclass(frozen=True)
@@ -219,8 +239,8 @@ def _landmark(projection: Projection, final: Stints, pit: np.ndarray, starts: tu
     """Chances before recalibration beside wins, counted by stage and margin."""
     model = projection.model
     held = model.open_deals
-    ids = model.stints.deals["opportunity_id"].to_numpy()[held.row]
-    row = pd.Index(final.deals["opportunity_id"]).get_indexer(ids)
+    ids = model.stints.deals["opportunity_n"].to_numpy()[held.row]
+    row = pd.Index(final.deals["opportunity_n"]).get_indexer(ids)
     closed = final.deals["closed"].to_numpy()[row]
     won = (final.deals["outcome"] == WON).to_numpy()[row] & (row >= 0)
     inside = [(won & (closed > a) & (closed <= b)) for a, b in zip(starts, model.ends, strict=True)]

@@ -26,7 +26,7 @@ PRIOR_EVENTS = 3.0
 FLOOR = 0.05
 """A prior never falls below this share of the stage's mean hazard: one empty bin must not end all later ones."""
 
-CALENDAR_SHRINKAGE = 15.0
+CALENDAR_SHRINKAGE = 5.0
 ALTERNATIONS = 3
 
 
