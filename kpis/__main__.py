@@ -65,6 +65,50 @@ def check(data: Data, settings: SettingsFile = None, as_json: Json = False) -> N
 
 
 @app.command()
+def catalogue(as_json: Json = False) -> None:
+    """List the 72 KPIs: measure, definition, formula, unit, basis, better, needs."""
+    from kpis.answers.measures import catalogue as entries
+
+    found = entries()
+    lines = (f"{e['id']:<11} {e['measure']:<34} {e['name']}" for e in found)
+    _print(found, as_json, lambda: sys.stdout.write("\n".join(lines) + "\n"))
+
+
+@app.command()
+def measure(
+    data: Data,
+    kpi: Annotated[
+        list[str] | None, typer.Option(help="A measure or an id (win_rate, SALES-7); all without it.")
+    ] = None,
+    by: Annotated[
+        str, typer.Option(help="A dimension: segment, region, owner, channel, campaign, source, product.")
+    ] = "",
+    periods: Annotated[int, typer.Option(min=1, max=60, help="How many periods, the current one last.")] = 8,
+    sql: Annotated[
+        str | None, typer.Option(help="Print the queries behind the numbers in this dialect: duckdb.")
+    ] = None,
+    as_of: AsOf = None,
+    grain: Grain = None,
+    fiscal_start: FiscalStart = None,
+    currency: Currency = None,
+    settings: SettingsFile = None,
+    as_json: Json = False,
+) -> None:
+    """Compute measures per period, with n, interval, basis and status."""
+    from kpis.answers import measures
+
+    chosen = _settings(settings, grain=grain, fiscal_start=fiscal_start, currency=currency)
+    dataset = _read(data, chosen, as_of)
+    names = kpi or list(measures.measures())
+    if sql is not None:
+        texts = [measures.sql(dataset, name, sql, by=by, periods=periods) for name in names]
+        sys.stdout.write("\n\n".join(texts) + "\n")
+        return
+    answer = measures.measure(dataset, kpi, by=by, periods=periods, outlook=_outlook_or_none(dataset))
+    _print(answer.document, as_json, lambda: _describe(answer))
+
+
+@app.command()
 def forecast(
     data: Data,
     target: Annotated[
@@ -117,6 +161,17 @@ def backtest(
         )
     answer = track_record(origins, chosen.calendar, dataset.currency)
     _print(answer.document, as_json, lambda: _describe(answer))
+
+
+def _outlook_or_none(dataset: Any) -> Any:
+    """The outlook as estimated, which the measures of today's pipeline show beside themselves; None without one."""
+    from kpis.answers.outlook import outlook
+    from kpis.forecast.model import fit
+
+    try:
+        return outlook(dataset, fit(dataset))
+    except NotEnoughData:
+        return None
 
 
 def _read(data: list[Path], settings: Any, as_of: datetime | None) -> Any:

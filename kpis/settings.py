@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -39,6 +40,7 @@ class Settings(BaseModel):
         0.8, gt=0.5, lt=1, description="How sure 'enough pipeline' means: P(hit) that the required pipeline gives."
     )
     definitions: Definitions = Field(default_factory=Definitions, description="What the measures mean by their words.")
+    dates: Literal["day-first", "month-first"] | None = Field(None, description="Order of day and month where the files do not tell.")
     mapping: dict[str, dict[str, str]] = Field(
         default_factory=dict, description="Corrections to the automatic mapping: file name -> column -> table.field."
     )

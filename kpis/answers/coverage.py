@@ -20,8 +20,8 @@ def next_periods(found: Outlook) -> Answer:
     """Open qualified pipeline of each period beside what it takes, and what that means in opportunities and leads.
 
     Tables: ``periods`` (one row a period, every number), ``parts`` (period, part, amount), ``strips``
-    (open qualified amount expected to close within 30, 60 and 90 days), ``build_up`` (the pipeline of past and
-    coming periods by day before and in the period).
+    (open qualified amount expected to close within 30, 60 and 90 days), ``build_up`` (the pipeline of the
+    coming periods by day to their start, beside past ones).
     """
     following = found.landings[1:]
     numbers = {}
@@ -39,7 +39,7 @@ def next_periods(found: Outlook) -> Answer:
             "periods": _periods(found),
             "parts": parts_table(found),
             "strips": _strips(found),
-            "build_up": build_up_table(found.model.build_up),
+            "build_up": build_up_table(found.model.build_up, found.model.today),
         },
         notes=found.warnings,
         document=document(found),

@@ -42,6 +42,12 @@ def track_record(origins: Sequence[Origin], calendar: Calendar, currency: str = 
     )
 
 
+def of_window(answer: Answer, window: str) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """The rows of one window: of the tables ``scores``, ``origins`` and ``ranges``."""
+    scores, origins, ranges = (answer.tables[name] for name in ("scores", "origins", "ranges"))
+    return tuple(table[table["window"] == window] for table in (scores, origins, ranges))
+
+
 def _sentence(table: pd.DataFrame, calendar: Calendar) -> str:
     mine = table[(table["method"] == MODEL) & (table["window"] == 0)] if len(table) else table
     if mine.empty or not mine["n"].iloc[0]:

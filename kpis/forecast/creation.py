@@ -57,7 +57,7 @@ def forecast_creation(stints: Stints, days: int) -> Creation:
     created = stints.deals["created"].to_numpy()
     if not len(created):
         return Creation(np.zeros(days), 0.0, np.ones(12), 0.0)
-    first = np.quantile(created, STRAY)
+    first = np.quantile(created, STRAY, method="lower")
     weeks = int(min(MAX_WEEKS, max(1, (stints.today - first + 1) // 7)))
     age = (stints.today - created) // 7
     raw = np.bincount(age[age < weeks], minlength=weeks)[:weeks].astype(float)

@@ -162,7 +162,7 @@ def fit(dataset: Dataset, calendar: Calendar | None = None) -> Model:
         open_deals=open_deals,
         groups=_group(open_deals.deal_class, open_deals.stage, open_deals.age, open_deals.margin, open_deals.amount),
         marks=_marks(found, hazards, amounts),
-        atom=atom_shares(found, found.today - MARK_DAYS),
+        atom=atom_shares(found, amounts.known, found.today - MARK_DAYS),
         won=float(this_period["amount"].sum()),
         won_count=len(this_period),
     )

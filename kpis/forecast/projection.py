@@ -106,6 +106,7 @@ def project(model: Model, assumptions: Assumptions | None = None, calibration: C
     marks = _scaled(model.marks, assumptions.deal_size)
     per_day = model.creation.per_day * assumptions.new_opportunities
     at_once = _at_once(model, len(per_day), assumptions.deal_size)
+    at_once[..., 0] = _slipped(at_once[..., 0], assumptions.slippage)
     chances = _slipped(_created_p(v, marks), assumptions.slippage)
 
     windows = []

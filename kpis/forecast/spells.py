@@ -134,10 +134,11 @@ def expose(stints: Stints, edges: np.ndarray = EDGES) -> Exposure:
     )
 
 
-def atom_shares(stints: Stints, since: int) -> dict[int, tuple[float, float]]:
+def atom_shares(stints: Stints, known: np.ndarray, since: int) -> dict[int, tuple[float, float]]:
     """Share of deals created after ``since`` that were won or lost at once, and their mean amount.
 
-    Only creations old enough to have shown it count. Returns outcome -> (share, mean amount).
+    Only creations old enough to have shown it count. ``known`` is the amount of each deal. Returns outcome ->
+    (share, mean amount).
     """
     deals = stints.deals
     grown = (deals["created"] > since) & (deals["created"] <= stints.today - ATOM_DAYS)
@@ -145,7 +146,6 @@ def atom_shares(stints: Stints, since: int) -> dict[int, tuple[float, float]]:
     shares = {}
     for outcome in (WON, LOST):
         hit = at_once & (deals["outcome"] == outcome).to_numpy()
-        amounts = deals["amount"].to_numpy()[hit]
-        mean = float(np.nanmean(amounts)) if np.isfinite(amounts).any() else 0.0
+        mean = float(known[hit].mean()) if hit.any() else 0.0
         shares[outcome] = float(hit.sum() / grown.sum()) if grown.any() else 0.0, mean
     return shares

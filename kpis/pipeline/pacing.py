@@ -11,7 +11,7 @@ import pandas as pd
 from kpis.dataset import Dataset
 from kpis.engine import collect
 from kpis.errors import NotEnoughData
-from kpis.periods import Calendar, Period, day_n, day_of
+from kpis.periods import Calendar, Period, day_n
 from kpis.pipeline.stints import read_stages
 from kpis.pipeline.visits import states
 
@@ -169,13 +169,37 @@ def pace(curves: list[BuildUp], period: Period, today: int, won: dict[Period, tu
     return Pace(float(np.median(shares)), float(np.median(yields)), float(np.median(others)), len(shares))
 
 
-def table(curves: list[BuildUp], before: int = 90) -> pd.DataFrame:
-    """The curves from ``before`` days before each period to its end: period, day (0 is the first), amount."""
-    rows = []
-    for curve in curves:
-        for day in range(-before, curve.period.days):
-            value = curve.relative(day)
-            if np.isfinite(value):
-                on = day_of(day_n(curve.period.start) + day)
-                rows.append({"period": curve.period.label, "day": day, "date": on, "amount": value})
-    return pd.DataFrame(rows, columns=["period", "day", "date", "amount"])
+BEFORE, AFTER = 90, 30
+"""Days before and after the first day of a period that its build-up is shown for."""
+
+
+def table(curves: list[BuildUp], today: int) -> pd.DataFrame:
+    """The coming periods' curves beside the range of past ones, by day (0 is a period's first day).
+
+    Columns: ``period``, ``day``, ``amount`` (NaN after today), ``low``, ``usual`` (median), ``high`` of the past
+    periods at that day, and ``first`` (1 on the rows of the first coming period, so that the range is drawn once).
+    """
+    days = np.arange(-BEFORE, AFTER + 1)
+    past = [c for c in curves if day_n(c.period.end) <= today]
+    coming = [c for c in curves if day_n(c.period.start) > today]
+    columns = ["period", "day", "amount", "low", "usual", "high", "first"]
+    if len(past) < MIN_PERIODS or not coming:
+        return pd.DataFrame(columns=columns)
+    held = np.array([[c.relative(day) for day in days] for c in past])
+    held = held[np.isfinite(held).all(1)]
+    if len(held) < MIN_PERIODS:
+        return pd.DataFrame(columns=columns)
+    band = {"low": held.min(0), "usual": np.median(held, axis=0), "high": held.max(0)}
+    parts = [
+        pd.DataFrame(
+            {
+                "period": c.period.label,
+                "day": days,
+                "amount": [c.relative(d) for d in days],
+                **band,
+                "first": c is coming[0],
+            }
+        )
+        for c in coming
+    ]
+    return pd.concat(parts, ignore_index=True)[columns]

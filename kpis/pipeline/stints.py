@@ -207,9 +207,10 @@ def _shape(rows: pd.DataFrame, deals: pd.DataFrame, table: pd.DataFrame) -> tupl
         categories = [code.get(name, -1) for name in rows[column].cat.categories]
         return np.append(categories, -1).astype(np.int64)[rows[column].cat.codes.to_numpy()]
 
-    deal = np.full(int(max(deals["opportunity_n"].max(), rows["opportunity_n"].max(), 0)) + 1, -1)
-    deal[deals["opportunity_n"]] = np.arange(len(deals))
-    deal = deal[rows["opportunity_n"]]
+    of_deal, of_row = deals["opportunity_n"].to_numpy(), rows["opportunity_n"].to_numpy()
+    deal = np.full(max(of_deal.max(initial=0), of_row.max(initial=0)) + 1, -1)
+    deal[of_deal] = np.arange(len(deals))
+    deal = deal[of_row]
     spells = pd.DataFrame(
         {
             "deal": deal, "stage": codes("stage"), "entry": rows["entry"], "exit": rows["next_day"],

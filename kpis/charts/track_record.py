@@ -1,0 +1,105 @@
+"""The forecast's record: its error beside the simple rules', forecast against outcome, and how true its ranges are."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import altair as alt
+import pandas as pd
+
+from kpis.charts.style import coloured, exact, label, money_axis, named, names, percent, room, tinted
+
+
+def errors(scores: pd.DataFrame, model: str) -> alt.LayerChart:
+    """WAPE of each method in one window, the smallest first; this model in the colour of open deals.
+
+    Parameters
+    ----------
+    scores
+        Rows of the table ``scores`` of one window: method, wape, bias, n.
+    model
+        Name of the method that is this model.
+    """
+    rows = scores.dropna(subset=["wape"]).sort_values("wape").assign(wape=lambda t: t["wape"].astype(float))
+    rows = rows.assign(
+        meaning=["open" if m == model else "past" for m in rows["method"]], room=1.3 * rows["wape"].max()
+    )
+    return _errors().properties(data=rows, height=34 * max(len(rows), 3) + 60)
+
+
+@cache
+def _errors() -> alt.LayerChart:
+    base = alt.Chart().encode(y=alt.Y("method:N", sort=None, axis=names()))
+    hover = [
+        named("method", "Method"), exact("wape", "Error (WAPE)", ".1%"), exact("bias", "Bias", "+.1%"),
+        exact("n", "Past forecasts", ",.0f"),
+    ]  # fmt: skip
+    axis = alt.Axis(title="Error, in % of revenue", format=".0%", tickCount=5)
+    return alt.layer(
+        room(),
+        base.mark_bar(size=20).encode(x=alt.X("wape:Q", axis=axis), color=coloured("meaning"), tooltip=hover),
+        label(base.encode(x="wape:Q"), percent("datum.wape")),
+    )
+
+
+def over_time(origins: pd.DataFrame, symbol: str = "") -> alt.LayerChart:
+    """Forecast with its 80 % range and what came of it, by the day it was made.
+
+    Parameters
+    ----------
+    origins
+        Rows of the table ``origins`` of one window: made_on, expected, p10, p90, actual, inside.
+    symbol
+        What stands before an amount of money.
+    """
+    rows = origins.assign(made_on=pd.to_datetime(origins["made_on"]))
+    return _over_time(symbol).properties(data=rows, height=300)
+
+
+@cache
+def _over_time(symbol: str) -> alt.LayerChart:
+    base = alt.Chart().encode(x=alt.X("made_on:T", axis=alt.Axis(title="Day the forecast was made", format="%b %y")))
+    hover = [
+        alt.Tooltip("made_on:T", title="Made on", format="%d %b %Y"), exact("expected", "Forecast"),
+        exact("p10", "P10"), exact("p90", "P90"), exact("actual", "What came"),
+    ]  # fmt: skip
+    y = alt.Y("p10:Q", axis=money_axis("Revenue still to come", symbol))
+    return alt.layer(
+        tinted(base.mark_rule(strokeWidth=6, opacity=0.35).encode(y=y, y2="p90:Q", tooltip=hover), "open"),
+        tinted(base.mark_tick(thickness=3, size=14).encode(y="expected:Q", tooltip=hover), "open"),
+        tinted(base.mark_point(filled=True, size=70, opacity=1).encode(y="actual:Q", tooltip=hover), "won"),
+    )
+
+
+def calibration(ranges: pd.DataFrame) -> alt.LayerChart:
+    """Share of outcomes at or below each level of the forecast: on the diagonal when the levels are true.
+
+    Parameters
+    ----------
+    ranges
+        Rows of the table ``ranges`` of one window: level, share, n.
+    """
+    return _calibration().properties(data=ranges, height=300)
+
+
+@cache
+def _calibration() -> alt.LayerChart:
+    axis = {"format": ".0%", "tickCount": 5}
+    base = alt.Chart().encode(
+        x=alt.X(
+            "level:Q",
+            scale=alt.Scale(domain=[0, 1]),
+            axis=alt.Axis(title="The forecast said: at most this likely", **axis),
+        ),
+        y=alt.Y("share:Q", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(title="It happened", **axis)),
+        tooltip=[
+            exact("level", "Said", ".0%"),
+            exact("share", "Happened", ".0%"),
+            exact("n", "Past forecasts", ",.0f"),
+        ],
+    )
+    ideal = base.encode(y=alt.Y("level:Q"))
+    return alt.layer(
+        tinted(ideal.mark_line(strokeDash=[5, 3], strokeWidth=2), "past"),
+        tinted(base.mark_line(strokeWidth=2.5, point=alt.OverlayMarkDef(size=60, filled=True)), "open"),
+    )

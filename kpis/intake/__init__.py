@@ -1,0 +1,7 @@
+"""Files to a Dataset: any export a RevOps person has, without mapping by hand, nothing lost."""
+
+from kpis.intake.accounting import Defect, FileReport, Reject
+from kpis.intake.mapping import Mapped
+from kpis.intake.reader import Intake, check, fingerprint, read
+
+__all__ = ["Defect", "FileReport", "Intake", "Mapped", "Reject", "check", "fingerprint", "read"]

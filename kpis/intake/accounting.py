@@ -1,0 +1,56 @@
+"""What happened to every row: rows read = accepted + rejected + merged, for every file."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from kpis.intake.mapping import Mapped
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A row that was not taken, and why."""
+
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """What became of one file (or sheet, or table in a file).
+
+    Parameters
+    ----------
+    table
+        The table it feeds; None when it was refused, and then ``reason`` says why.
+    read, accepted, rejected, merged
+        Rows. Merged are exact duplicates, older states that became history, and rows of a lookup whose
+        values were joined into another table.
+    """
+
+    file: str
+    format: str
+    table: str | None
+    read: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    merged: int = 0
+    reason: str = ""
+    mapping: tuple[Mapped, ...] = ()
+    rejects: tuple[Reject, ...] = ()
+    warnings: tuple[str, ...] = ()
+    questions: tuple[str, ...] = field(default=())
+
+    def document(self) -> dict[str, Any]:
+        """The report as ``check`` prints it."""
+        return asdict(self) | {"warnings": [*self.questions, *self.warnings]}
+
+
+@dataclass(frozen=True)
+class Defect:
+    """A defect of the data and the money it touches, in the currency of the dataset."""
+
+    defect: str
+    rows: int
+    amount: float

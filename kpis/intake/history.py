@@ -1,0 +1,129 @@
+"""The history of opportunities: its order in time, and whose it is."""
+
+from __future__ import annotations
+
+from kpis.engine import Engine
+from kpis.intake.tables import blank, reject, working
+
+_NAME = working("opportunity_history")
+_STATE = ("stage", "amount", "expected_close", "forecast_category", "probability", "owner")
+
+
+def set_order(engine: Engine) -> None:
+    """Number the changes: unique, rising with time within an opportunity, in file order within one moment.
+
+    A file written newest first is read from its end, or changes of one day would run backwards.
+    """
+    engine.execute(
+        f"""
+        CREATE TABLE _ordered AS
+        WITH direction AS (
+            SELECT _file, CASE WHEN sum(CASE WHEN changed_at < before THEN 1 ELSE 0 END) > sum(CASE WHEN changed_at > before THEN 1 ELSE 0 END) THEN -1 ELSE 1 END AS sign
+            FROM (SELECT _file, changed_at, lag(changed_at) OVER (PARTITION BY _file, opportunity_id ORDER BY _line) AS before FROM {_NAME} WHERE _why IS NULL AND NOT _merged AND _line <= 20000) GROUP BY 1)
+        SELECT h.* EXCLUDE (seq),
+               CASE WHEN _why IS NULL AND NOT _merged
+                    THEN row_number() OVER (ORDER BY _why IS NOT NULL OR _merged, opportunity_id, coalesce(_at, changed_at), _file, sign * _line) END AS seq
+        FROM {_NAME} h LEFT JOIN direction USING (_file)
+        """
+    )
+    engine.execute(f"DROP TABLE {_NAME}")
+    engine.execute(f"ALTER TABLE _ordered RENAME TO {_NAME}")
+
+
+def carry_forward(engine: Engine) -> None:
+    """A change that names one field leaves the others as they were: fill each row up to a whole state."""
+    counts = engine.execute(
+        f"SELECT count(*), {', '.join(f'count({c})' for c in _STATE)} FROM {_NAME} WHERE _why IS NULL AND NOT _merged"
+    ).fetchone()
+    partly = [c for c, n in zip(_STATE, counts[1:], strict=True) if 0 < n < counts[0]]
+    if not partly:
+        return
+    lacking = " OR ".join(f"{c} IS NULL" for c in partly)
+    filled = ", ".join(f"last_value({c} IGNORE NULLS) OVER changes AS {c}" for c in partly)
+    engine.execute(
+        f"""
+        UPDATE {_NAME} SET {", ".join(f"{c} = f.{c}" for c in partly)}
+        FROM (SELECT seq, {filled} FROM {_NAME}
+              WHERE seq IS NOT NULL AND opportunity_id IN (SELECT opportunity_id FROM {_NAME} WHERE seq IS NOT NULL AND ({lacking}))
+              WINDOW changes AS (PARTITION BY opportunity_id ORDER BY seq)) f
+        WHERE {_NAME}.seq = f.seq
+        """
+    )
+
+
+def reject_orphans(engine: Engine) -> None:
+    """Set aside changes of opportunities that are not there: nothing can be said about them."""
+    known = f"SELECT opportunity_id FROM {working('opportunities')} WHERE _why IS NULL AND NOT _merged"
+    reject(
+        engine,
+        "opportunity_history",
+        f"opportunity_id NOT IN ({known})",
+        "'opportunity ' || opportunity_id || ' is not among the opportunities'",
+    )
+
+
+def derive_opportunities(engine: Engine) -> int:
+    """Opportunities out of a history that is not theirs: each one's last state, and its creation where a file names it.
+
+    Beside a table of opportunities only those are made that it does not know and that a file describes with
+    their creation (a report of one company beside the export of another). Returns how many were made.
+    """
+    table = working("opportunities")
+    if table in engine.tables():
+        whose = f"opportunity_id NOT IN (SELECT opportunity_id FROM {table} WHERE opportunity_id IS NOT NULL) AND "
+        whose += f"opportunity_id IN (SELECT opportunity_id FROM {_NAME} WHERE opened_at IS NOT NULL)"
+    else:
+        blank(engine, "opportunities")
+        whose = "true"
+    place = "(coalesce(_at, changed_at), _line)"
+    last = {
+        "created_at": "min(opened_at)",
+        "name": "any_value(name)",
+        "account_name": "any_value(account_name)",
+        "stage": f"coalesce(max(current_stage), arg_max(stage, {place}))",
+        "amount": f"coalesce(max(current_amount), arg_max(amount, {place}))",
+        "close_date": f"coalesce(max(current_close), arg_max(expected_close, {place}))",
+        "owner": f"coalesce(max(current_owner), arg_max(owner, {place}))",
+        "probability": f"arg_max(probability, {place})",
+        "forecast_category": f"arg_max(forecast_category, {place})",
+    }
+    engine.execute(
+        f"""
+        INSERT INTO {table} BY NAME
+        SELECT -1 AS _file, row_number() OVER (ORDER BY opportunity_id)::INTEGER AS _line, false AS _merged,
+               opportunity_id, {", ".join(f"{sql} AS {name}" for name, sql in last.items())}
+        FROM {_NAME} WHERE _why IS NULL AND NOT _merged AND {whose} GROUP BY opportunity_id
+        """
+    )
+    return engine.execute(f"SELECT count(*) FROM {table} WHERE _file = -1").fetchone()[0]
+
+
+def stage_from_probability(engine: Engine) -> str:
+    """Where every row carries the final stage, the probability tells the path: stages are named after it; the note on it.
+
+    That is so when nearly no opportunity ever changes its stage while many change their probability.
+    """
+    name = f"{_NAME} WHERE _why IS NULL AND NOT _merged AND opportunity_id IS NOT NULL"
+    several, still, moving = engine.execute(
+        f"""
+        SELECT count(*), count(*) FILTER (stages <= 1), count(*) FILTER (stages <= 1 AND chances > 1)
+        FROM (SELECT count(DISTINCT stage) AS stages, count(DISTINCT probability) AS chances FROM {name} GROUP BY opportunity_id HAVING count(*) > 1)
+        """
+    ).fetchone()
+    if several < 3 or still < 0.95 * several or moving < 0.3 * several:
+        return ""
+    deals = f"{working('opportunities')} WHERE _why IS NULL AND NOT _merged AND stage IS NOT NULL AND probability IS NOT NULL"
+    engine.execute(
+        f"""
+        CREATE TABLE _path AS SELECT probability, mode(stage) AS stage FROM (
+            SELECT probability, stage FROM {deals} UNION ALL
+            (SELECT probability, stage FROM {name} QUALIFY row_number() OVER (PARTITION BY opportunity_id ORDER BY coalesce(_at, changed_at) DESC, _line DESC) = 1)
+        ) WHERE probability IS NOT NULL GROUP BY 1 HAVING count(DISTINCT stage) = 1
+        """
+    )
+    engine.execute(
+        f"UPDATE {_NAME} SET stage = coalesce((SELECT p.stage FROM _path p WHERE p.probability = {_NAME}.probability), CAST(round(100 * probability) AS INTEGER) || ' %') "
+        "WHERE probability IS NOT NULL AND _why IS NULL AND NOT _merged"
+    )
+    engine.execute("DROP TABLE _path")
+    return "The history carries each deal's final stage on every row, so the path of its probability is read as its path through the stages"

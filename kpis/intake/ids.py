@@ -1,0 +1,38 @@
+"""Salesforce writes an id with 15 characters in reports and 18 in exports: the same record under one name."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from kpis.engine import Engine
+from kpis.intake import fields
+from kpis.intake.tables import working
+
+_SHORT, _LONG = "[a-zA-Z0-9]{15}", "[a-zA-Z0-9]{18}"
+_SHARED = {("owners", "owner_id"): "owner"}
+
+
+def shorten(engine: Engine, tables: Sequence[str]) -> None:
+    """Cut the 18-character ids of a kind to 15 where a column of the same kind elsewhere has 15 (they are case-sensitive)."""
+    places: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for table in tables:
+        for column in fields.working_columns(table):
+            if column.kind == "id" or column.name == "owner":
+                places[_SHARED.get((table, column.name), column.name)].append((table, column.name))
+    for where in places.values():
+        if len(where) < 2:
+            continue
+        each = " UNION ALL ".join(
+            f'SELECT {n} AS n, count(*) FILTER (regexp_full_match("{c}", \'{_SHORT}\')) AS short, count(*) FILTER (regexp_full_match("{c}", \'{_LONG}\')) AS long, count("{c}") AS filled FROM {working(t)}'
+            for n, (t, c) in enumerate(where)
+        )
+        rows = engine.execute(each).fetchall()
+        if not any(short and short == filled for _, short, _, filled in rows):
+            continue
+        for n, _, long, filled in rows:
+            if long and long == filled:
+                table, column = where[n]
+                engine.execute(
+                    f'UPDATE {working(table)} SET "{column}" = left("{column}", 15) WHERE "{column}" IS NOT NULL'
+                )

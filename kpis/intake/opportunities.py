@@ -1,0 +1,213 @@
+"""The rules of opportunities: status, dates, amounts, and which rows cannot stand."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from kpis.engine import Engine
+from kpis.intake.raw import quote
+from kpis.intake.tables import reject, working
+from kpis.intake.words import outcome
+
+OPEN_AMOUNTS = 0.8
+"""When at least this share of open deals has no amount, and of won deals has one, amounts are known at close only."""
+_NAME = working("opportunities")
+
+
+def make_ids(engine: Engine) -> bool:
+    """Identify rows of an export without an id by account, name and creation; True when there were any."""
+    without = engine.execute(f"SELECT count(*) FROM {_NAME} WHERE opportunity_id IS NULL AND _why IS NULL").fetchone()[
+        0
+    ]
+    if not without:
+        return False
+    parts = "concat_ws(' | ', coalesce(account_id, account_name), name, CAST(created_at AS VARCHAR), lead_id)"
+    engine.execute(
+        f"UPDATE {_NAME} SET opportunity_id = nullif({parts}, '') WHERE opportunity_id IS NULL AND _why IS NULL"
+    )
+    content = "hash(stage, status, amount, close_date, owner, expected_close, closed_at, won_at, lost_at)"
+    engine.execute(
+        f"""
+        UPDATE {_NAME} SET opportunity_id = {_NAME}.opportunity_id || ' #' || n.number
+        FROM (SELECT _file, _line, dense_rank() OVER (PARTITION BY _file, opportunity_id ORDER BY {content}) AS number FROM {_NAME} WHERE opportunity_id LIKE '%|%') n
+        WHERE {_NAME}._file = n._file AND {_NAME}._line = n._line AND n.number > 1
+        """
+    )
+    return True
+
+
+def fill_account(engine: Engine) -> None:
+    """An account's name stands in where the export has no account id."""
+    engine.execute(
+        f"UPDATE {_NAME} SET account_id = account_name WHERE account_id IS NULL AND account_name IS NOT NULL"
+    )
+
+
+def set_status(engine: Engine, stage_outcomes: dict[str, str]) -> None:
+    """Open, won or lost: the status says it, else the flags, else the stage, else the dates of winning and losing."""
+    texts = [
+        r[0]
+        for r in engine.execute(
+            f"SELECT DISTINCT status FROM {_NAME} UNION SELECT DISTINCT status_reason FROM {_NAME}"
+        ).fetchall()
+        if r[0]
+    ]
+    engine.register(
+        "_status",
+        pa.table({"text": pa.array(texts, pa.string()), "says": pa.array([outcome(t) for t in texts], pa.string())}),
+    )
+    engine.register(
+        "_stage",
+        pa.table(
+            {
+                "text": pa.array(list(stage_outcomes), pa.string()),
+                "says": pa.array(list(stage_outcomes.values()), pa.string()),
+            }
+        ),
+    )
+    engine.execute(f"ALTER TABLE {_NAME} ADD COLUMN _stage_says VARCHAR")
+    engine.execute(f"UPDATE {_NAME} SET _stage_says = s.says FROM _stage s WHERE s.text = stage")
+    engine.execute(f"ALTER TABLE {_NAME} ADD COLUMN _says VARCHAR")
+    engine.execute(f"UPDATE {_NAME} SET _says = s.says FROM _status s WHERE s.text = status")
+    void = "_says = 'void' OR status_reason IN (SELECT text FROM _status WHERE says = 'void') OR (_says IS NULL AND _stage_says = 'void')"
+    reject(
+        engine,
+        "opportunities",
+        void,
+        "'no opportunity any more: ' || CASE WHEN _says = 'void' THEN status ELSE coalesce(status_reason, stage) END",
+    )
+    which = """
+        CASE WHEN is_won = 1 THEN 'won' WHEN _stage_says IN ('won', 'lost') THEN _stage_says WHEN won_at IS NOT NULL THEN 'won' WHEN lost_at IS NOT NULL THEN 'lost'
+             WHEN lost_reason IS NOT NULL OR is_won = 0 OR probability = 0 THEN 'lost' WHEN probability = 1 THEN 'won' END"""
+    says_open = (
+        "CASE WHEN closed_at IS NOT NULL AND _stage_says IS NULL AND _says IS NULL THEN " + which + " ELSE 'open' END"
+    )
+    engine.execute(
+        f"""
+        UPDATE {_NAME} SET _says = CASE
+            WHEN _says IN ('won', 'lost', 'open') THEN _says
+            WHEN _says = 'closed' OR is_closed = 1 OR (_stage_says = 'closed' AND is_closed IS DISTINCT FROM 0) THEN {which}
+            WHEN is_won = 1 THEN 'won'
+            WHEN is_closed = 0 THEN 'open'
+            WHEN _stage_says IN ('won', 'lost') THEN _stage_says
+            WHEN won_at IS NOT NULL THEN 'won'
+            WHEN lost_at IS NOT NULL THEN 'lost'
+            ELSE {says_open} END
+        """
+    )
+    reject(engine, "opportunities", "_says IS NULL", "'closed, but nothing says whether won or lost'")
+    engine.execute(f"UPDATE {_NAME} SET status = _says")
+    engine.execute("DROP TABLE _status")
+    engine.execute("DROP TABLE _stage")
+
+
+def set_dates(engine: Engine, has_history: bool) -> list[tuple[int, str]]:
+    """One close date per meaning: ``closed_at`` for closed deals, ``expected_close`` for open ones.
+
+    What a row lacks of its creation and close is taken from its history; returns file and what was taken.
+    """
+    notes = []
+    if has_history:
+        notes += _said_by_file(
+            engine,
+            "created_at IS NULL AND opportunity_id IN (SELECT opportunity_id FROM _all_opportunity_history)",
+            "no created date; the first row of its history gives it",
+        )
+        engine.execute(
+            f"""
+            UPDATE {_NAME} SET created_at = h.first FROM (SELECT opportunity_id, min(changed_at) AS first FROM {working("opportunity_history")}
+                WHERE _why IS NULL AND NOT _merged GROUP BY 1) h WHERE {_NAME}.opportunity_id = h.opportunity_id AND created_at IS NULL
+            """
+        )
+    own = "coalesce(closed_at, CASE status WHEN 'won' THEN won_at ELSE lost_at END, close_date)"
+    reject(
+        engine,
+        "opportunities",
+        f"status <> 'open' AND {own} IS NULL AND _bad_close IS NOT NULL",
+        "'closed at ''' || _bad_close || ''', which is no date'",
+    )
+    if has_history:
+        engine.execute(
+            f"""
+            CREATE TABLE _closing AS SELECT opportunity_id, max(changed_at) AS day FROM {working("opportunity_history")} h
+            WHERE _why IS NULL AND NOT _merged AND stage IN (SELECT DISTINCT stage FROM {_NAME} WHERE _stage_says IN ('won', 'lost')) GROUP BY 1
+            """
+        )
+        lacking = f"status <> 'open' AND {own} IS NULL"
+        notes += _said_by_file(
+            engine,
+            f"{lacking} AND opportunity_id IN (SELECT opportunity_id FROM _closing)",
+            "no close date; the last move in its history gives it",
+        )
+        engine.execute(
+            f"UPDATE {_NAME} SET closed_at = c.day FROM _closing c WHERE {_NAME}.opportunity_id = c.opportunity_id AND {lacking}"
+        )
+        engine.execute("DROP TABLE _closing")
+    engine.execute(
+        f"""
+        UPDATE {_NAME} SET
+            expected_close = CASE WHEN status = 'open' THEN coalesce(expected_close, close_date) ELSE expected_close END,
+            closed_at = CASE WHEN status <> 'open' THEN {own} END,
+            amount = CASE WHEN status = 'won' THEN coalesce(nullif(closed_amount, 0), amount) ELSE amount END
+        """
+    )
+    reject(
+        engine, "opportunities", "status <> 'open' AND closed_at IS NULL", "status || ', but without the day it closed'"
+    )
+    reject(
+        engine,
+        "opportunities",
+        "closed_at < created_at",
+        "'closed on ' || closed_at || ', before it was created on ' || created_at",
+    )
+    return notes
+
+
+def _said_by_file(engine: Engine, where: str, what: str) -> list[tuple[int, str]]:
+    rows = engine.execute(
+        f"SELECT _file, count(*), min(_line) FROM {_NAME} WHERE _why IS NULL AND NOT _merged AND ({where}) "
+        "GROUP BY 1 ORDER BY 1"
+    ).fetchall()
+    return [(file, f"{count:,} row(s), first in line {line}: {what}") for file, count, line in rows]
+
+
+def set_amounts(engine: Engine) -> tuple[bool, list[tuple[int, str]]]:
+    """Where each amount comes from; True when open deals carry none of their own and won deals do; file and note.
+
+    An open deal without an amount gets its product's list price. A negative amount stays: it is a credit or
+    a reduction that bookings must show.
+    """
+    rows = engine.execute(
+        f"SELECT status = 'open', count(*), count(amount) FROM {_NAME} WHERE _why IS NULL AND NOT _merged AND status <> 'lost' GROUP BY 1"
+    ).fetchall()
+    share = {is_open: given / total for is_open, total, given in rows}
+    at_close = True in share and False in share and 1 - share[True] >= OPEN_AMOUNTS and share[False] >= OPEN_AMOUNTS
+    engine.execute(
+        f"""
+        UPDATE {_NAME} SET
+            amount_basis = CASE WHEN amount IS NOT NULL THEN 'given' WHEN status = 'open' AND list_price IS NOT NULL THEN 'list price' ELSE 'missing' END,
+            amount = CASE WHEN amount IS NULL AND status = 'open' THEN list_price ELSE amount END
+        """
+    )
+    notes = _said_by_file(engine, "amount_basis = 'list price'", "no amount; the list price stands in")
+    notes += _said_by_file(engine, "amount < 0", "a negative amount, kept as a credit or reduction")
+    notes += _said_by_file(engine, "created_at IS NULL", "no created date; in the pipeline, but in no count of what was created")
+    return at_close, notes
+
+
+def implausible(engine: Engine, newest: int, earliest: int) -> None:
+    """Set aside events on days that cannot be right; an impossible plan is only forgotten."""
+    for column in ("created_at", "closed_at"):
+        day = f"({column} - DATE '1970-01-01')"
+        reject(
+            engine,
+            "opportunities",
+            f"{day} > {newest}",
+            f"{quote(column + ' ')} || {column} || ' lies far after everything else: a typing error'",
+        )
+        reject(
+            engine,
+            "opportunities",
+            f"{day} < {earliest}",
+            f"{quote(column + ' ')} || {column} || ' lies before any sales system: a default value or a typing error'",
+        )

@@ -1,0 +1,202 @@
+"""Files to a Dataset: the whole way through intake, and the check of files without a question."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from kpis.dataset import Dataset
+from kpis.engine import Engine
+from kpis.errors import InputError, TandemError
+from kpis.intake import assemble, recognise
+from kpis.intake.accounting import Defect, FileReport
+from kpis.intake.formats import known
+from kpis.intake.lookups import Recognised
+from kpis.intake.raw import RawTable, load
+from kpis.intake.sources import Source, Upload, gather
+from kpis.periods import day_of
+from kpis.settings import Settings
+
+VERSION = "1"
+"""Raised when intake reads the same bytes differently, so that nothing cached survives it."""
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class Intake:
+    """A dataset, and what became of every row on the way to it."""
+
+    dataset: Dataset
+    files: tuple[FileReport, ...]
+    defects: tuple[Defect, ...]
+    notes: tuple[str, ...] = field(default=())
+
+
+def read(
+    files: Iterable[str | Path | Upload], *, settings: Settings | None = None, progress: Progress | None = None
+) -> Intake:
+    """Read files and folders (or uploads as name and bytes) into one dataset.
+
+    Raises
+    ------
+    InputError
+        When no file holds a usable table; when two folders hold the opportunities of two companies; when
+        amounts are in several currencies and nothing converts them.
+    """
+    settings, tell, entries = settings or Settings(), progress or _silent, list(files)
+    with tempfile.TemporaryDirectory(prefix="tandem-") as scratch:
+        sources = gather(entries, Path(scratch))
+        engine = Engine()
+        try:
+            found, refused = _load(
+                engine, sources, Path(scratch), settings, lambda share, text: tell(0.6 * share, text)
+            )
+            _one_company(engine, found)
+            tell(0.65, "Matching the tables")
+            assembled = assemble.assemble(engine, recognise.link(engine, found), settings)
+            reports = _in_order(sources, [*refused, *assembled.reports])
+            if assembled.conflict:
+                raise InputError(assembled.conflict[0], way_out=assembled.conflict[1])
+            if not assembled.present or assembled.newest is None:
+                raise InputError(
+                    _nothing(reports),
+                    way_out="Export opportunities with an id, a stage or status, an amount and dates as CSV or XLSX",
+                )
+            tell(0.95, "Closing the door")
+            assemble.tidy(engine)
+            engine.lock()
+        except BaseException:
+            engine.close()
+            raise
+    dataset = Dataset(
+        engine,
+        fingerprint(sources, settings),
+        _name(entries, sources),
+        day_of(assembled.newest),
+        day_of(assembled.newest),
+        assembled.present,
+        settings,
+        assembled.currency,
+        assembled.amount_known_at_close,
+    )
+    tell(1.0, "Done")
+    return Intake(dataset, tuple(reports), tuple(assembled.defects), tuple(assembled.notes))
+
+
+def check(
+    files: Iterable[str | Path | Upload], *, settings: Settings | None = None, progress: Progress | None = None
+) -> tuple[list[FileReport], list[Defect]]:
+    """What became of every file, without asking that they belong together: each folder is a dataset of its own."""
+    settings, tell = settings or Settings(), progress or _silent
+    reports: list[FileReport] = []
+    defects: dict[str, Defect] = {}
+    with tempfile.TemporaryDirectory(prefix="tandem-") as scratch, ExitStack() as stack:
+        sources = gather(files, Path(scratch))
+        groups: dict[str, list[Source]] = defaultdict(list)
+        for source in sources:
+            groups[source.group].append(source)
+        for number, group in enumerate(groups.values()):
+            tell(number / len(groups), group[0].group or "uploads")
+            engine = Engine()
+            stack.callback(engine.close)
+            found, refused = _load(engine, group, Path(scratch), settings, _silent)
+            assembled = assemble.assemble(engine, recognise.link(engine, found), settings)
+            reports += [*refused, *assembled.reports]
+            for defect in assembled.defects:
+                before = defects.get(defect.defect, Defect(defect.defect, 0, 0.0))
+                defects[defect.defect] = replace(
+                    before, rows=before.rows + defect.rows, amount=before.amount + defect.amount
+                )
+        reports = _in_order(sources, reports)
+    tell(1.0, "Done")
+    return reports, sorted(defects.values(), key=lambda d: (-abs(d.amount), -d.rows))
+
+
+def fingerprint(sources: Sequence[Source], settings: Settings) -> str:
+    """Hash of the files' bytes, of the settings that shape what is read, and of how this version reads."""
+    parts = sorted(f"{s.name}:{s.digest}" for s in sources)
+    return hashlib.sha256("\n".join([VERSION, settings.model_dump_json(), *parts]).encode()).hexdigest()
+
+
+def _load(
+    engine: Engine, sources: Sequence[Source], scratch: Path, settings: Settings, tell: Progress
+) -> tuple[list[Recognised], list[FileReport]]:
+    """Read and recognise every source; one bad file never takes the others down."""
+    found: list[Recognised] = []
+    refused: list[FileReport] = []
+    for number, source in enumerate(sources):
+        tell(number / len(sources), source.name)
+        try:
+            tables: list[RawTable] = load(engine, source, scratch, known)
+        except TandemError as error:
+            refused.append(FileReport(source.name, _kind(source), None, reason=str(error)))
+            continue
+        except Exception as error:  # noqa: BLE001  one file must never take the others down
+            why = f"it cannot be read; unexpected {type(error).__name__}: {str(error).splitlines()[0][:200] if str(error) else ''}"
+            refused.append(FileReport(source.name, _kind(source), None, reason=why.replace(str(scratch), "")))
+            continue
+        found += [recognise.recognise(table, settings) for table in tables]
+    return found, refused
+
+
+def _kind(source: Source) -> str:
+    ending = source.name.rpartition(".")[2]
+    return ending.upper() if ending and ending != source.name and len(ending) <= 5 else "unknown"
+
+
+def _one_company(engine: Engine, files: Sequence[Recognised]) -> None:
+    """Refuse two folders whose opportunities have other columns and no id in common: they are two companies'."""
+    deals = [f for f in files if f.table == "opportunities"]
+    for n, first in enumerate(deals):
+        for second in deals[n + 1 :]:
+            if first.raw.source.group == second.raw.source.group or {m.column for m in first.mapped} == {
+                m.column for m in second.mapped
+            }:
+                continue
+            ids = [
+                next((f"c{i}" for i, m in enumerate(f.mapped) if m.field == "opportunity_id"), None)
+                for f in (first, second)
+            ]
+            shared = 0
+            if all(ids):
+                shared = engine.execute(
+                    f"SELECT count(*) FROM (SELECT {ids[0]} FROM {first.raw.relation} INTERSECT SELECT {ids[1]} FROM {second.raw.relation})"
+                ).fetchone()[0]
+            if not shared:
+                raise InputError(
+                    "There are two sets of opportunities with different columns and no id in common",
+                    place=f"{first.raw.source.group} and {second.raw.source.group}",
+                    way_out="Pass one of the folders; `check` accepts both",
+                )
+
+
+def _in_order(sources: Sequence[Source], reports: Iterable[FileReport]) -> list[FileReport]:
+    """Reports in the order of the files they are about."""
+    rank = {s.name: n for n, s in enumerate(sources)}
+    return sorted(
+        reports, key=lambda r: max(n for name, n in rank.items() if r.file == name or r.file.startswith(f"{name} › "))
+    )
+
+
+def _nothing(reports: Sequence[FileReport]) -> str:
+    if not reports:
+        return "There is no file to read"
+    first = next((r for r in reports if r.reason), reports[0])
+    return f"None of {len(reports)} file(s) holds a usable table; {first.file}: {first.reason or 'no row was accepted'}"
+
+
+def _name(entries: Sequence[str | Path | Upload], sources: Sequence[Source]) -> str:
+    """What to call the data: the folder or file that was named, else the first file."""
+    if len(entries) == 1 and not isinstance(entries[0], tuple):
+        path = Path(entries[0]).resolve()
+        return path.name if path.is_dir() else path.stem
+    return sources[0].stem
+
+
+def _silent(share: float, text: str) -> None:
+    """Nobody watches."""

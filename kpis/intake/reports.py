@@ -1,0 +1,75 @@
+"""The report of one file: how its columns were read, and what became of each of its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from kpis.engine import Engine
+from kpis.intake.accounting import FileReport, Reject
+from kpis.intake.clean import Cleaned
+from kpis.intake.lookups import Recognised
+from kpis.intake.mapping import Mapped
+from kpis.intake.tables import working
+
+
+def report(engine: Engine, n: int, file: Recognised, cleaned: Cleaned | None, said: Sequence[str]) -> FileReport:
+    """What became of file ``n``; ``cleaned`` is None for a lookup and a refused file, ``said`` are notes on its rows."""
+    raw, form = file.raw, file.form.name if file.form else ""
+    if file.into is not None:
+        return _lookup(engine, file)
+    if cleaned is None:
+        return FileReport(raw.label, form or raw.kind, None, reason=file.reason, warnings=raw.warnings)
+    table = working(file.table)
+    read, accepted, merged = engine.execute(
+        f"SELECT count(*), count(*) FILTER (_why IS NULL AND NOT _merged), count(*) FILTER (_why IS NULL AND _merged) "
+        f"FROM {table} WHERE _file = {n}"
+    ).fetchone()
+    rejects = engine.execute(
+        f"SELECT _line, _why FROM {table} WHERE _file = {n} AND _why IS NOT NULL ORDER BY 1"
+    ).fetchall()
+    return FileReport(
+        raw.label,
+        f"{form}, {raw.kind}" if form else f"{raw.kind}, by its columns",
+        file.table,
+        read,
+        accepted,
+        len(rejects),
+        merged,
+        mapping=_mapping(file),
+        rejects=tuple(Reject(*r) for r in rejects),
+        warnings=(*raw.warnings, *cleaned.warnings, *said),
+        questions=tuple(cleaned.questions),
+    )
+
+
+def _lookup(engine: Engine, file: Recognised) -> FileReport:
+    """A lookup's rows are merged into the table that refers to them."""
+    raw = file.raw
+    rejects = engine.execute(
+        f"SELECT {raw.line}, _why FROM {raw.relation} WHERE _why IS NOT NULL ORDER BY 1"
+    ).fetchall()
+    return FileReport(
+        raw.label,
+        f"{raw.kind}, a lookup",
+        file.table,
+        raw.rows,
+        0,
+        len(rejects),
+        raw.rows - len(rejects),
+        mapping=_mapping(file),
+        rejects=tuple(Reject(*r) for r in rejects),
+        warnings=raw.warnings,
+    )
+
+
+def _mapping(file: Recognised) -> tuple[Mapped, ...]:
+    """The file's own columns; one close date serves two fields, and an unused column has none."""
+    shown: list[Mapped] = []
+    for m in file.mapped[: file.raw.width]:
+        if m.field == "close_date":
+            shown.append(replace(m, field="closed_at", why=f"{m.why}; of closed deals"))
+            shown.append(replace(m, field="expected_close", why=f"{m.why}; of open deals"))
+        else:
+            shown.append(m if m.field else replace(m, field=None, confidence=0.0))
+    return tuple(shown)

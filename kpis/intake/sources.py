@@ -1,0 +1,197 @@
+"""Files, folders, uploads and archives become a flat list of sources with safe paths and hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from kpis.errors import InputError
+from kpis.intake import limits
+
+Upload = tuple[str, bytes]
+"""A file that came through the browser: its name and its bytes."""
+
+
+DOCUMENTS = frozenset(
+    (".md", ".rst", ".pdf", ".doc", ".docx", ".ppt", ".pptx", ".html", ".htm", ".json", ".toml", ".py")
+)
+"""Endings of files that lie beside data and are none."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file to read.
+
+    Parameters
+    ----------
+    name
+        What the person calls it; a member of an archive is ``archive.zip › member.csv``.
+    group
+        The folder it came from: files of one folder belong together.
+    path
+        Where its bytes are, under a name of our own (no wildcard, no path of the client's choosing).
+    refused
+        Why it is not read at all; empty when it is.
+    """
+
+    name: str
+    group: str
+    path: Path
+    digest: str = ""
+    refused: str = ""
+
+    @property
+    def stem(self) -> str:
+        """The file's own name without folder, archive and ending."""
+        return PurePosixPath(self.name.split(" › ")[-1].replace("\\", "/")).stem
+
+
+def gather(files: Iterable[str | Path | Upload], scratch: Path) -> list[Source]:
+    """Every file in ``files``, folders (without hidden entries) and zip archives expanded, in order of name.
+
+    Raises InputError for a path that does not exist and for more than the allowed number of files.
+    """
+    sources: list[Source] = []
+    for entry in files:
+        for source in _expand(entry, scratch, sources):
+            sources.append(source)
+            if len(sources) > limits.FILES:
+                raise InputError(
+                    f"There are more than {limits.FILES:,} files",
+                    place=str(entry),
+                    way_out="Pass the files that matter",
+                )
+    return _named_apart(sources)
+
+
+def _named_apart(sources: list[Source]) -> list[Source]:
+    """Names with the folder in front, where the files come from several folders."""
+    groups = {s.group for s in sources if s.group}
+    if len(groups) < 2:
+        return sources
+    common = os.path.commonpath([os.path.abspath(g) for g in groups])
+    folders = {g: os.path.relpath(os.path.abspath(g), common) for g in groups}
+    return [
+        replace(s, name=s.name if folders.get(s.group, ".") == "." else f"{folders[s.group]}/{s.name}") for s in sources
+    ]
+
+
+def _expand(entry: str | Path | Upload, scratch: Path, earlier: Sequence[Source]) -> Iterator[Source]:
+    if isinstance(entry, tuple):
+        name, data = entry
+        path = scratch / f"f{len(earlier)}"
+        path.write_bytes(data)
+        yield from _unpack(_printable(PurePosixPath(name.replace("\\", "/")).name), "", path, scratch)
+        return
+    path = Path(entry)
+    if not path.exists():
+        raise InputError("There is no such file or folder", place=str(entry), way_out="Check the path")
+    found = sorted(_walk(path)) if path.is_dir() else [path]
+    for number, file in enumerate(found):
+        link = scratch / f"f{len(earlier)}_{number}"
+        os.symlink(file.resolve(), link)
+        yield from _unpack(_printable(file.name), str(file.parent), link, scratch)
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for root, folders, files in os.walk(folder):
+        folders[:] = sorted(f for f in folders if not f.startswith("."))
+        yield from (
+            Path(root) / f
+            for f in files
+            if not f.startswith(".") and not f.startswith("~$") and Path(root, f).is_file()
+        )
+
+
+def _unpack(name: str, group: str, path: Path, scratch: Path) -> Iterator[Source]:
+    """The file itself, or the members of a zip archive (a workbook is a file, not an archive)."""
+    size = path.stat().st_size
+    if PurePosixPath(name).suffix.lower() in DOCUMENTS:
+        yield Source(name, group, path, refused="a document to be read by people, not a table")
+        return
+    if size > limits.FILE_BYTES:
+        yield Source(
+            name,
+            group,
+            path,
+            refused=f"the file has {size / 2**30:.1f} GB; at most {limits.FILE_BYTES >> 30} GB are read",
+        )
+        return
+    digest = _digest(path)
+    if not zipfile.is_zipfile(path) or _head(path) != b"PK":
+        yield Source(name, group, path, digest)
+        return
+    with zipfile.ZipFile(path) as archive:
+        members = [m for m in archive.infolist() if not m.is_dir()]
+        problem = packed_too_tight(members, size)
+        if problem:
+            yield Source(name, group, path, digest, refused=problem)
+        elif any(m.filename in ("[Content_Types].xml", "mimetype") for m in members):
+            yield Source(name, group, path, digest)
+        else:
+            for number, member in enumerate(members):
+                inner = PurePosixPath(member.filename.replace("\\", "/")).name
+                if inner.startswith(".") or "__MACOSX" in member.filename:
+                    continue
+                target = scratch / f"{path.name}_m{number}"
+                problem = _extract(archive, member, target)
+                yield Source(f"{name} › {_printable(inner)}", group, target, digest, refused=problem)
+
+
+def packed_too_tight(members: Sequence[zipfile.ZipInfo], size: int) -> str:
+    """Why an archive of ``size`` bytes is not unpacked; empty when it may be."""
+    unpacked = sum(m.file_size for m in members)
+    if len(members) > limits.FILES:
+        return f"the archive holds {len(members):,} files; at most {limits.FILES:,} are read"
+    if unpacked > limits.UNPACKED_BYTES or unpacked > max(limits.UNPACKED_FREE, limits.UNPACKED_RATIO * size):
+        return f"{size:,} bytes would unpack to {unpacked:,}: more than a real export does, so it is not unpacked"
+    return ""
+
+
+def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> str:
+    """Unpack one member, trusting its bytes and not its declared size; the reason when that fails."""
+    if member.flag_bits & 1:
+        target.touch()
+        return "it is protected by a password; unpack it and load the file itself"
+    try:
+        left = member.file_size
+        with archive.open(member) as packed, target.open("wb") as out:
+            while chunk := packed.read(1 << 20):
+                left -= len(chunk)
+                if left < 0:
+                    return "it unpacks to more than the archive declares"
+                out.write(chunk)
+    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, ValueError, RuntimeError) as error:
+        target.touch()
+        return f"the archive is damaged here ({error})"
+    return (
+        "it is an archive inside an archive; unpack it first"
+        if _head(target) == b"PK" and target.suffix == "" and _is_plain_zip(target)
+        else ""
+    )
+
+
+def _is_plain_zip(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return not any(m in ("[Content_Types].xml", "mimetype") for m in archive.namelist())
+    except (zipfile.BadZipFile, OSError):
+        return False
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(2)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _printable(name: str) -> str:
+    return "".join(c if c.isprintable() else "�" for c in name)[:200] or "unnamed"

@@ -1,0 +1,1 @@
+"""What turns a measure's declaration into values, intervals, rows and a query."""

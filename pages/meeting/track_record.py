@@ -1,0 +1,59 @@
+"""Track record: how good has this forecast been?"""
+
+import streamlit as st
+
+from kpis.answers.track_record import WINDOW_NAMES, of_window, track_record
+from kpis.charts.track_record import calibration, errors, over_time
+from kpis.forecast.backtest import MODEL
+from ui import background, cards, columns, levers
+
+
+@st.fragment
+def page() -> None:
+    """The page's body: the levers in the sidebar, then the record, which they do not touch."""
+    view = levers.view()
+    calendar, symbol = view.outlook.model.calendar, view.symbol
+    job = background.track_record(view.outlook.dataset, calendar)
+    if not job.future.done():
+        st.title("How good has this forecast been?", anchor=False)
+        background.progress(job)
+        return
+    answer = track_record(job.future.result(), calendar, view.outlook.currency)
+    cards.headline(answer, answer, (), view.outlook.currency, "Levers do not touch the record: it is the past.")
+    if answer.tables["origins"].empty:
+        cards.missing("What came of past forecasts?", "no past period has enough history before it")
+        return
+    window = st.segmented_control(
+        "Forecasts of the", WINDOW_NAMES, default=WINDOW_NAMES[0], required=True, key="window", bind="query-params"
+    )
+    scores, origins, ranges = of_window(answer, window)
+    left, right = st.columns([3, 2])
+    with left:
+        cards.chart(
+            "Who was nearer?", errors(scores, MODEL), scores, "errors",
+            says="Error of this model and of each simple rule over past forecasts, the smallest first",
+            caption="Each method on the past forecasts it has data for.",
+        )  # fmt: skip
+    with right:
+        cards.chart(
+            "Are its ranges true?", calibration(ranges), ranges, "calibration",
+            says="Share of outcomes at or below each level of the forecast, against the diagonal",
+            caption="On the dashed line the levels are true.",
+        )  # fmt: skip
+    cards.chart(
+        "What was forecast, and what came?", over_time(origins, symbol), origins, "over_time",
+        says="Each past forecast with its 80 % range, and what came of it, by the day it was made",
+        caption=":blue[Bar]: 80 % range, tick: forecast; :green[dot]: what came.",
+    )  # fmt: skip
+    cards.table(
+        "How does it compare?", answer.tables["scores"], "scores", columns.scores(),
+        says="Error, bias, CRPS and coverage of every method and window",
+    )  # fmt: skip
+    cards.table(
+        "Does it get better during the period?", answer.tables["phases"], "phases", columns.phases(),
+        says="Error and bias of this model by day of the period and window",
+    )  # fmt: skip
+    cards.notes(answer)
+
+
+page()

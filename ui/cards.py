@@ -1,0 +1,166 @@
+"""What pages are made of: the headline, the numbers, charts, tables with their download, the notes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from kpis.answers.answer import Answer, Number
+from kpis.answers.render import say
+from kpis.answers.words import NOT_AVAILABLE
+from kpis.charts.style import spec
+from kpis.errors import TandemError
+from ui.columns import in_percent
+
+CARD_HEIGHT = 140
+"""Pixels: a number, two lines for its label, a line for its change."""
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>#~$|:])")
+
+
+def plain(text: str) -> str:
+    """Text that Markdown shows as it is: names come from the data, and a dollar sign would begin a formula."""
+    return _MARKDOWN.sub(r"\\\1", text)
+
+
+def difference(now: Number, before: Number, currency: str) -> str:
+    """How far a number is from what it was as estimated; empty where it is the same or cannot be said."""
+    if now.value is None or before.value is None or now.value == before.value:
+        return ""
+    step = now.value - before.value
+    sign = "+" if step > 0 else "-"
+    if now.unit == "share":
+        return f"{sign}{abs(100 * step):.1f} points"
+    return sign + say(replace(now, value=abs(step)), currency)
+
+
+def headline(answer: Answer, before: Answer, moved: Iterable[str], currency: str, basis: str) -> None:
+    """The question, its answer in one sentence, and what the moved levers changed against the estimate.
+
+    Parameters
+    ----------
+    before
+        The same answer as estimated.
+    moved
+        Labels of the levers that differ from their estimate.
+    basis
+        What the answer rests on; stands in the place of the change while no lever is moved.
+    """
+    st.title(f":gray[{plain(answer.question)}]", anchor=False)
+    st.header(plain(answer.sentence), anchor=False)
+    names = [name.lower() for name in moved]
+    if not names:
+        st.caption(plain(f"As estimated. {basis}"))
+        return
+    pairs = [(answer.numbers[key], before.numbers[key]) for key in answer.numbers if key in before.numbers]
+    changed = [(now, then, difference(now, then, currency)) for now, then in pairs]
+    said_of = [
+        f"{now.label} as estimated {say(then, currency)}, now {step}" for now, then, step in changed if step
+    ][:2]  # fmt: skip
+    effect = "; ".join(said_of) or "no number of this page changes"
+    st.caption(f":primary[:material/tune:] {plain('With ' + ', '.join(names) + f': {effect}.')}")
+
+
+def numbers(answer: Answer, before: Answer, keys: Iterable[str], currency: str) -> None:
+    """Cards of the chosen numbers, all of one height; n/a with its reason."""
+    keys = tuple(keys)
+    for key, place in zip(keys, st.columns(len(keys)), strict=True):
+        number = answer.numbers[key]
+        step = difference(number, before.numbers.get(key, number), currency)
+        with place.container(border=True, height=CARD_HEIGHT, gap=None):
+            value = NOT_AVAILABLE if number.value is None else say(number, currency)
+            # The label stands below, where it may take two lines: a metric cuts its own label off.
+            st.metric(plain(number.label), value, label_visibility="collapsed")
+            change = f"  \n**{plain(step)}** against the estimate" if step else ""
+            st.caption(plain(number.label) + change, help=plain(number.help) or None)
+    missing = [answer.numbers[key] for key in keys if answer.numbers[key].value is None]
+    if missing:
+        st.caption(plain("; ".join(f"{number.label} is n/a: {number.reason}" for number in missing)))
+
+
+def chart(title: str, drawn: alt.TopLevelMixin, data: pd.DataFrame, key: str, *, says: str, caption: str = "") -> None:
+    """A chart with the question it answers, and its unrounded values to download.
+
+    Parameters
+    ----------
+    says
+        What the chart shows, for those who cannot see it; it names no value, so that the chart stays in place
+        when its values change.
+    caption
+        How to read it, in Markdown.
+    """
+    with st.container(border=True, height="stretch"):
+        head(title, data, key)
+        if caption:
+            st.caption(caption)
+        drawing = {**spec(drawn), "height": drawn.height, "datasets": {"rows": drawn.data}}
+        st.vega_lite_chart(drawing, theme="streamlit", key=key, alt=says)
+
+
+def head(title: str, data: pd.DataFrame, key: str) -> None:
+    """A title with the download of what stands below it."""
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", wrap=False):
+        st.subheader(title, anchor=False)
+        st.download_button(
+            "CSV", lambda: csv(data), f"{key}.csv", "text/csv", key=f"{key}_csv", on_click="ignore", type="tertiary",
+            icon=":material/download:", help="The unrounded values behind this",
+        )  # fmt: skip
+
+
+def csv(table: pd.DataFrame) -> bytes:
+    """The table as spreadsheets read it, unrounded; a text that a spreadsheet would run as a formula is quoted."""
+    texts = table.select_dtypes(["object", "str", "category"]).columns
+    safe = table.assign(**{c: table[c].map(_harmless) for c in texts})
+    return safe.to_csv(index=False).encode("utf-8-sig")
+
+
+def _harmless(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+
+
+def table(
+    title: str, data: pd.DataFrame, key: str, columns: Mapping[str, Any], *, says: str, height: int | str = "auto"
+) -> None:
+    """A table of the named columns, in their order; those without a value are left out."""
+    shown = [name for name in columns if name in data and data[name].notna().any()]
+    with st.container(border=True):
+        head(title, data, key)
+        st.dataframe(
+            in_percent(data),
+            height=height,
+            hide_index=True,
+            column_order=shown,
+            column_config=dict(columns),
+            key=key,
+            alt=says,
+            placeholder=NOT_AVAILABLE,
+        )
+
+
+def notes(answer: Answer) -> None:
+    """How the numbers came about: every definition with its formula, and what was left out and why."""
+    with st.expander(f"How this came about ({len(answer.notes)} notes)", icon=":material/info:", key="notes"):
+        st.markdown("\n".join(f"* {plain(note)}" for note in answer.notes))
+        st.markdown("**Definitions**")
+        st.markdown(
+            "\n".join(f"* **{plain(number.label)}**: {plain(number.help)}" for number in answer.numbers.values())
+        )
+
+
+def problem(error: TandemError) -> None:
+    """An error in one sentence, with the place and the way out."""
+    place = f" ({error.place})" if error.place else ""
+    out = f" {error.way_out}." if error.way_out else ""
+    st.error(plain(f"{error.problem}{place}.{out}"), icon=":material/error:")
+
+
+def missing(title: str, reason: str) -> None:
+    """What stands in the place of a chart or table that the data cannot support."""
+    with st.container(border=True, height="stretch"):
+        st.subheader(title, anchor=False)
+        st.caption(f"n/a: {plain(reason)}")

@@ -1,0 +1,225 @@
+"""The sidebar: period, targets and levers, the same on every page and in the URL.
+
+A page's body is one fragment that calls ``view()`` first. The levers are drawn by that fragment into the
+sidebar, so moving one reruns the page's body and nothing else. Every widget is bound to the URL under its
+own key; a value that is the default stays out of it.
+"""
+
+from __future__ import annotations
+
+import calendar
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import streamlit as st
+
+from kpis.answers.answer import Answer
+from kpis.answers.board import Lever, to_assumptions
+from kpis.answers.outlook import Outlook
+from kpis.answers.words import SYMBOLS, money
+from kpis.assumptions import Assumptions
+from kpis.dataset import Dataset
+from kpis.errors import TandemError
+from kpis.periods import Grain
+from ui import state
+from ui.cards import plain, problem
+
+GRAINS: tuple[Grain, ...] = ("month", "quarter")
+MONTHS = tuple(calendar.month_abbr)[1:]
+MANY_STAGES = 3
+"""More close rates than this are folded away."""
+
+DEFAULTS = "lever defaults"
+
+
+@dataclass(frozen=True)
+class View:
+    """What a page shows: the outlook under the levers, the same as estimated, and which levers differ."""
+
+    outlook: Outlook
+    baseline: state.Baseline
+    moved: tuple[str, ...]
+
+    def answers(self, question: state.Question) -> tuple[Answer, Answer]:
+        """The answer under the levers, and as estimated."""
+        before = self.baseline.answer(question)
+        return (before if self.outlook is self.baseline.outlook else question(self.outlook)), before
+
+    @property
+    def symbol(self) -> str:
+        """What stands before an amount of money."""
+        return symbol(self.outlook.currency)
+
+
+def symbol(currency: str) -> str:
+    """What stands before an amount in a currency."""
+    return SYMBOLS.get(currency, f"{currency} " if currency else "")
+
+
+def view() -> View:
+    """Draw the levers; stop the page with the reason where the data support no forecast."""
+    found = draw()
+    if isinstance(found, TandemError):
+        problem(found)
+        st.stop()
+    return found
+
+
+def draw() -> View | TandemError:
+    """Draw the levers into the sidebar, and give what they lead to or why there is no forecast."""
+    dataset = state.intake().dataset
+    with st.sidebar:
+        grain, fiscal_start, as_of = _period(dataset)
+    try:
+        fit = state.fitted(dataset, as_of, grain, fiscal_start)
+        with st.sidebar:
+            targets = _targets(fit)
+            chosen = _levers(fit)
+        assumptions = to_assumptions(fit.board, chosen.values, targets=targets, **chosen.others)
+        baseline = state.baseline(fit, targets)
+        shown = fit.outlook(assumptions) if assumptions.changed() else baseline.outlook
+    except TandemError as error:
+        return error
+    return View(shown, baseline, chosen.moved)
+
+
+def _period(dataset: Dataset) -> tuple[Grain, int, date]:
+    """Grain, first month of the fiscal year, as-of date."""
+    settings = dataset.settings
+    _settle("grain", settings.grain)
+    grain = st.segmented_control(
+        "Period", GRAINS, default=settings.grain, required=True, format_func=str.capitalize, key="grain",
+        bind="query-params", width="stretch",
+    )  # fmt: skip
+    left, right = st.columns([2, 3])
+    first = settings.fiscal_start - 1
+    _settle("fiscal_start", MONTHS[first])
+    month = left.selectbox(
+        "Year from", MONTHS, first, key="fiscal_start", bind="query-params", help="First month of the fiscal year."
+    )
+    _settle("as_of", dataset.newest)
+    as_of = right.date_input(
+        "As of", dataset.newest, max_value=dataset.newest, key="as_of", bind="query-params",
+        format="YYYY-MM-DD", help="The end of this day: nothing that happened later is used.",
+    )  # fmt: skip
+    return grain or settings.grain, MONTHS.index(month) + 1, as_of or dataset.newest
+
+
+def _targets(fit: state.Fit) -> tuple[float | None, ...]:
+    """A target for each period; one typed target holds for the later periods that have none."""
+    st.markdown("**Targets**", help="Bookings to reach in each period. Leave one empty to use the one above it.")
+    currency = fit.dataset.currency
+    targets: list[float | None] = []
+    typed, above = None, ""
+    for period, known in zip(fit.model.periods, fit.targets, strict=True):
+        key = f"target_{period.label}"
+        _settle(key, known)
+        left, right = st.columns([2, 3], vertical_alignment="center")
+        value = right.number_input(
+            f"Target {period.label}", min_value=0.0, value=known, step=_step(known or typed), format="%.0f", key=key,
+            bind="query-params", label_visibility="collapsed", placeholder=f"as {above}" if typed else "no target",
+        )  # fmt: skip
+        if value is not None and value != known:
+            typed, above = value, period.label
+        targets.append(value if value is not None else typed)
+        left.markdown(plain(period.label) + f"  \n:gray[{plain(money(targets[-1], currency))}]")
+    return tuple(targets)
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """Slider values by lever key, further fields of Assumptions, and the labels of what was moved."""
+
+    values: dict[str, float]
+    others: dict[str, Any]
+    moved: tuple[str, ...]
+
+
+def _levers(fit: state.Fit) -> _Chosen:
+    """The sliders in their fixed order, each with its estimate and the range it has had."""
+    st.markdown("**Levers**", help="What you may assume differently from what your history says.")
+    back = st.container()
+    by_field = {field: [lever for lever in fit.board if lever.field == field] for field in Assumptions.model_fields}
+    values: dict[str, float] = {}
+    currency = fit.dataset.currency
+    values |= _sliders(by_field["sales_cycle"], currency)
+    rates = by_field["close_rates"]
+    place = st.expander(f"Close rates of {len(rates)} stages") if len(rates) > MANY_STAGES else st.container()
+    with place:
+        values |= _sliders(rates, currency)
+    values |= _sliders(by_field["new_opportunities"], currency)
+    values |= _sliders(by_field["deal_size"], currency)
+    fields = Assumptions.model_fields
+    both, slip = fields["deal_size_open"], fields["slippage"]
+    _settle("deal_size_open", default=False)
+    _settle("slippage", 0)
+    deal_size_open = st.toggle("Also for open deals", key="deal_size_open", bind="query-params", help=both.description)
+    slippage = st.slider(
+        slip.title or "", 0, 90, 0, 5, format="%d %%", key="slippage", bind="query-params", help=slip.description
+    )
+    moved = [lever.label for lever in fit.board if values[lever.key] != lever.estimate]
+    moved += [field.title or "" for field, on in ((both, deal_size_open), (slip, slippage > 0)) if on]
+    keys = (*values, "deal_size_open", "slippage")
+    back.button(
+        "Back to the estimates", on_click=reset, args=(keys,), disabled=not moved, type="tertiary",
+        icon=":material/undo:", key="reset",
+    )  # fmt: skip
+    return _Chosen(values, {"deal_size_open": deal_size_open, "slippage": slippage / 100}, tuple(moved))
+
+
+def _sliders(levers: list[Lever], currency: str) -> dict[str, float]:
+    return {lever.key: _slider(lever, currency) for lever in levers}
+
+
+def _slider(lever: Lever, currency: str) -> float:
+    """One slider in the user's unit; below it the estimate and its own history, marked when left."""
+    low, high, step, estimate = (int(v) for v in (lever.minimum, lever.maximum, lever.step, lever.estimate))
+    _settle(lever.key, estimate, low, high)
+    form = {"days": "%d days", "per month": "%,d a month", "money": f"{symbol(currency)}%,d", "percent": "%d %%"}
+    value = st.slider(
+        plain(lever.label),
+        low,
+        high,
+        estimate,
+        step,
+        format=form[lever.unit],
+        key=lever.key,
+        bind="query-params",
+        help=lever.help,
+    )
+    history = plain(lever.history(currency))
+    st.caption(f":orange[:material/warning: outside its own range: {history}]" if lever.outside(value) else history)
+    return value
+
+
+def _step(target: float | None) -> float:
+    """About a hundredth of a target, as a round number."""
+    return 10.0 ** max(len(f"{target:.0f}") - 3, 0) if target else 1000.0
+
+
+def _settle(key: str, default: Any, low: Any = None, high: Any = None) -> None:
+    """Let a widget that stands on its default follow when the default moves, and stay inside new bounds.
+
+    Estimates depend on the data, the day and the calendar. Without this a slider that nobody touched would keep
+    the estimate of another day and count as moved.
+    """
+    defaults = st.session_state.setdefault(DEFAULTS, {})
+    before = defaults.get(key)
+    defaults[key] = default
+    if key not in st.session_state or before == default:
+        return
+    value = st.session_state[key]
+    if value == before:
+        st.session_state[key] = default
+    elif low is not None:
+        st.session_state[key] = min(max(value, low), high)
+
+
+def reset(keys: Iterable[str] = ()) -> None:
+    """Put levers back on their defaults, all of them when none is named; before they are drawn, as in a callback."""
+    defaults = st.session_state.get(DEFAULTS, {})
+    for key in keys or defaults:
+        if key in st.session_state:
+            st.session_state[key] = defaults[key]

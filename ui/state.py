@@ -1,0 +1,133 @@
+"""What a session works on: the demo company or its own upload, and the models fitted to it.
+
+The demo company is read and fitted once a process, since every visitor may see it. An upload and its models
+stay in their session. A fitted model is kept by fingerprint, as-of date and calendar, never by a table; a
+projection is cheap and is made anew whenever a lever moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from typing import NamedTuple
+
+import streamlit as st
+
+from kpis.answers.answer import Answer
+from kpis.answers.board import Lever, lever_board
+from kpis.answers.funnel import Funnel, funnel
+from kpis.answers.outlook import Outlook, outlook
+from kpis.answers.targets import targets_for
+from kpis.assumptions import Assumptions
+from kpis.dataset import Dataset
+from kpis.forecast.backtest import Record, record
+from kpis.forecast.model import Model, fit
+from kpis.intake import Intake, read
+from kpis.periods import Calendar, Grain
+
+SAMPLE = Path(__file__).resolve().parent.parent / "sample_data"
+UPLOAD = "upload"
+Question = Callable[[Outlook], Answer]
+KEPT = 6
+"""Models kept at a time: a few as-of dates, in months and in quarters."""
+
+
+class Key(NamedTuple):
+    """What a model is kept by; nothing less tells two of them apart."""
+
+    fingerprint: str
+    as_of: date
+    grain: Grain
+    fiscal_start: int
+
+
+@dataclass(frozen=True)
+class Fit:
+    """All that is known before a lever moves: model, record on past periods, targets, the levers they support."""
+
+    key: Key
+    dataset: Dataset
+    model: Model
+    record: Record
+    rates: Funnel
+    targets: tuple[float | None, ...]
+    board: tuple[Lever, ...]
+
+    def outlook(self, assumptions: Assumptions) -> Outlook:
+        """The outlook under the assumptions."""
+        return outlook(self.dataset, self.model, assumptions, self.record, self.rates)
+
+
+def intake() -> Intake:
+    """What was read: the session's upload, else the demo company."""
+    return st.session_state.get(UPLOAD) or _demo(_stamp(SAMPLE))
+
+
+def is_demo() -> bool:
+    """Whether the session works on the demo company."""
+    return UPLOAD not in st.session_state
+
+
+def use(upload: Intake | None) -> None:
+    """Work on an upload, or on the demo company again (None); the memory of an earlier upload is freed."""
+    earlier = st.session_state.pop(UPLOAD, None)
+    if earlier is not None:
+        earlier.dataset.engine.close()
+    if upload is not None:
+        st.session_state[UPLOAD] = upload
+
+
+def fitted(dataset: Dataset, as_of: date, grain: Grain, fiscal_start: int) -> Fit:
+    """The model as of a day, with its record; raises NotEnoughData where the data cannot support one."""
+    learn = _shared if is_demo() else _own
+    return learn(dataset, Key(dataset.fingerprint, as_of, grain, fiscal_start))
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The outlook with no lever moved, which every scenario is compared with; an answer of it is given once."""
+
+    outlook: Outlook
+    _answers: dict[Question, Answer] = field(default_factory=dict)
+
+    def answer(self, question: Question) -> Answer:
+        """The answer to a question as estimated."""
+        if question not in self._answers:
+            self._answers[question] = question(self.outlook)
+        return self._answers[question]
+
+
+def baseline(fit: Fit, targets: tuple[float | None, ...]) -> Baseline:
+    """What is expected as estimated, against these targets."""
+    return _baseline(fit, fit.key, targets)
+
+
+@st.cache_resource(max_entries=1, show_spinner="Opening the demo company")
+def _demo(stamp: float) -> Intake:  # noqa: ARG001 - kept by stamp
+    """The demo company as its files were at ``stamp``."""
+    found = read(sorted(SAMPLE.glob("*.csv")))
+    return replace(found, dataset=replace(found.dataset, name="Demo company"))
+
+
+def _stamp(folder: Path) -> float:
+    """When a file of the folder was last written."""
+    return max((path.stat().st_mtime for path in folder.glob("*.csv")), default=0.0)
+
+
+def _learn(_dataset: Dataset, key: Key) -> Fit:
+    known = _dataset.known_at(key.as_of)
+    model = fit(known, Calendar(key.grain, key.fiscal_start))
+    targets = targets_for(known, model.periods)
+    return Fit(key, known, model, record(known, model), funnel(known), targets, lever_board(model))
+
+
+_LEARNING = "Learning from your own past forecasts"
+_shared = st.cache_resource(max_entries=KEPT, show_spinner=_LEARNING)(_learn)
+_own = st.cache_resource(scope="session", max_entries=KEPT, show_spinner=_LEARNING)(_learn)
+
+
+@st.cache_resource(scope="session", max_entries=KEPT, show_spinner=False)
+def _baseline(_fit: Fit, key: Key, targets: tuple[float | None, ...]) -> Baseline:  # noqa: ARG001 - kept by key
+    return Baseline(_fit.outlook(Assumptions(targets=targets)))
