@@ -52,8 +52,7 @@ def against_crm(found: Outlook) -> pd.DataFrame:
     model = found.model
     held = model.open_deals
     chance = eventual_by_age(found.projection.rates)
-    age = np.minimum(held.age, chance.shape[-1] - 1)
-    eventual = chance[held.deal_class, held.stage, age]
+    eventual = chance[held.deal_class, held.stage, found.projection.rates.age(held.age)]
     own = crm_probability(found.dataset, model)
     deals = model.stints.deals.iloc[held.row]
     known = deals["stage"].astype("object").where(deals["stage"].notna(), ONE_STAGE)

@@ -186,7 +186,8 @@ def markdown() -> str:
     lines = [
         "# The 72 KPIs",
         "",
-        "Printed from the docstrings of `kpis/measures` by `python -m kpis.answers.measures`; a test fails when this file is stale.",
+        "Printed from the docstrings of `kpis/measures` by `python -m kpis.answers.measures`;",
+        "a test fails when this file is stale.",
         "72 ids, 68 measures: a measure that several articles name is computed once.",
     ]
     entries = catalogue()
@@ -203,7 +204,8 @@ def markdown() -> str:
                 f"{entry['title']}. {entry['definition']}",
                 "",
                 f"* Formula: {entry['formula']}",
-                f"* Unit: {entry['unit']} · Kind: {entry['kind']} · Basis: {entry['basis']} · Better: {entry['better']}",
+                f"* Unit: {entry['unit']} · Kind: {entry['kind']} · Basis: {entry['basis']}"
+                f" · Better: {entry['better']}",
                 "* Needs: " + "; or ".join(", ".join(f"`{column}`" for column in way) for way in ways),
                 f"* Source: {entry['source']}",
             ]

@@ -105,6 +105,9 @@ def backfit(covariates: list[Covariate], observed: np.ndarray, expected: np.ndar
         Per covariate the ratio of each level; changed in place.
     """
     total = np.prod([r[c.code] for c, r in zip(covariates, ratios, strict=True)], axis=0)
+    due_in_all = float((expected * total).sum())
+    # The baseline weighs recent exits more; brought to the level of all exits, a change over time is no ratio.
+    expected = expected * (observed.sum() / due_in_all if due_in_all > 0 else 1.0)
     for covariate, ratio in zip(covariates, ratios, strict=True):
         others = total / ratio[covariate.code]
         size = len(covariate.labels)

@@ -1,7 +1,7 @@
 """Hazards by stage and days in stage, with a calendar rhythm and classes of deals.
 
 h[s,c,k] = (d + m) / (x + m / prior_k): weighted events d over weighted person-days x in age bin k,
-drawn towards the bin before it. Each deal class multiplies "forward" and "lost" hazards, each calendar
+drawn towards its neighbours. Each deal class multiplies "forward" and "lost" hazards, each calendar
 phase multiplies "won" and "lost" ones.
 """
 
@@ -20,8 +20,8 @@ from kpis.pipeline.stints import Stints
 HALF_LIFE = 364.0
 """Days after which an observation counts half."""
 
-PRIOR_EVENTS = 3.0
-"""m: how many events the bin before it is worth."""
+PRIOR_EVENTS = 1.0
+"""m: how many events the neighbouring bins are worth."""
 
 FLOOR = 0.05
 """A prior never falls below this share of the stage's mean hazard: one empty bin must not end all later ones."""
@@ -68,7 +68,7 @@ class Hazards:
 
 
 def smooth(events: np.ndarray, exposure: np.ndarray, m: float = PRIOR_EVENTS) -> np.ndarray:
-    """Hazard by age bin, each bin drawn towards the one before it.
+    """Hazard by age bin, each bin drawn towards its neighbours.
 
     Parameters
     ----------
@@ -79,19 +79,36 @@ def smooth(events: np.ndarray, exposure: np.ndarray, m: float = PRIOR_EVENTS) ->
 
     Returns
     -------
-    (..., K) hazards: (d + m) / (x + m / prior), prior_k = max(h_{k-1}, 0.05 hbar), prior_0 = hbar.
+    (..., K) hazards (d + m) / (x + m / prior). The prior of a bin is the geometric mean of what the bins before
+    it and the bins after it suggest, each by a chain of the same form: drawn from one side only, a falling
+    hazard would come out too high all along its tail.
     """
     if m == 0:
         return np.divide(events, exposure, out=np.zeros_like(events), where=exposure > 0)
     total = exposure.sum(-1)
     mean = np.divide(events.sum(-1), total, out=np.zeros(total.shape), where=total > 0)
+    forth = _chain(events, exposure, mean, mean, m)
+    back = _chain(events[..., ::-1], exposure[..., ::-1], forth[..., -1], mean, m)[..., ::-1]
+    before = np.concatenate([back[..., 1:2], forth[..., :-1]], axis=-1)
+    after = np.concatenate([back[..., 1:], forth[..., -2:-1]], axis=-1)
+    if events.shape[-1] == 1:
+        before = after = np.broadcast_to(mean[..., None], events.shape)
+    prior = np.sqrt(np.maximum(before, FLOOR * mean[..., None]) * np.maximum(after, FLOOR * mean[..., None]))
+    some = prior > 0
     hazard = np.zeros_like(events)
-    prior = mean.copy()
+    hazard[some] = (events[some] + m) / (exposure[some] + m / prior[some])
+    return np.minimum(hazard, 1.0)
+
+
+def _chain(events: np.ndarray, exposure: np.ndarray, start: np.ndarray, mean: np.ndarray, m: float) -> np.ndarray:
+    """h_k = (d + m) / (x + m / prior_k), prior_k = max(h_{k-1}, 0.05 mean), prior_0 = start."""
+    hazard = np.zeros_like(events)
+    prior = np.array(start, dtype=float)
     some = mean > 0
     for k in range(events.shape[-1]):
         hazard[some, k] = (events[some, k] + m) / (exposure[some, k] + m / prior[some])
         prior = np.maximum(hazard[..., k], FLOOR * mean)
-    return np.minimum(hazard, 1.0)
+    return hazard
 
 
 def fit_hazards(

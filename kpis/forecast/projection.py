@@ -101,7 +101,7 @@ def project(model: Model, assumptions: Assumptions | None = None, calibration: C
     r = apply(model.hazards, model.mix, assumptions, model.stages)
     v = value(r, model.today, model.ends, model.calendar)
     size_open = assumptions.deal_size if assumptions.deal_size_open else 1.0
-    p_group = _slipped(_open_p(v, model.groups, calibration), assumptions.slippage)
+    p_group = _slipped(_open_p(v, r, model.groups, calibration), assumptions.slippage)
     held = _scaled(model.groups, size_open)
     marks = _scaled(model.marks, assumptions.deal_size)
     per_day = model.creation.per_day * assumptions.new_opportunities
@@ -123,22 +123,22 @@ def project(model: Model, assumptions: Assumptions | None = None, calibration: C
         assumptions=assumptions,
         rates=r,
         windows=tuple(windows),
-        deal_p=_slipped(_open_p(v, deals, calibration), assumptions.slippage).T,
-        deal_p_raw=_by_age(v, deals).T,
+        deal_p=_slipped(_open_p(v, r, deals, calibration), assumptions.slippage).T,
+        deal_p_raw=_by_age(v, r, deals).T,
         value_created=_value_created(chances, marks, model, at_once).T,
         per_day=per_day,
     )
 
 
-def _open_p(v: Values, held: Groups | OpenDeals, calibration: Calibration) -> np.ndarray:
+def _open_p(v: Values, r: Rates, held: Groups | OpenDeals, calibration: Calibration) -> np.ndarray:
     """(W, n) recalibrated probability to win in each window."""
-    p = _by_age(v, held)
+    p = _by_age(v, r, held)
     return capped(p * calibration.factors(held.stage, held.margin))
 
 
-def _by_age(v: Values, held: Groups | OpenDeals) -> np.ndarray:
-    """(W, n) probability to win by class, stage and days in stage; the oldest ages are not told apart."""
-    return v.now[:, held.deal_class, held.stage, np.minimum(held.age, v.now.shape[-1] - 1)]
+def _by_age(v: Values, r: Rates, held: Groups | OpenDeals) -> np.ndarray:
+    """(W, n) probability to win by class, stage and days in stage."""
+    return v.now[:, held.deal_class, held.stage, r.age(held.age)]
 
 
 def _slipped(p: np.ndarray, share: float) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.special import expit, logit
@@ -11,8 +11,8 @@ from scipy.special import expit, logit
 from kpis.forecast.hazards import Hazards
 from kpis.forecast.spells import bin_of
 
-LONGEST = {True: 220, False: 400}
-"""U, the days in stage that are told apart: with stages, and with one stage since creation."""
+DAILY = {True: 220, False: 400}
+"""Days in stage that are told apart one by one: with stages, and with one stage since creation."""
 
 CAP = 0.98
 """Exit probabilities of one day that sum to more are scaled to this."""
@@ -20,7 +20,11 @@ CAP = 0.98
 
 @dataclass(frozen=True)
 class Rates:
-    """Hazards of the next day, for C classes, S stages and U days in stage.
+    """Hazards of the next day, for C classes, S stages and U ages.
+
+    An age is a day in stage, up to the ``daily`` first ones; after them it is a whole age bin, which a deal
+    leaves for the next one with probability 1 / width a day. So forgotten deals get the hazards of their own
+    age at the price of a few cells.
 
     Parameters
     ----------
@@ -32,6 +36,8 @@ class Rates:
         (C, S, U): what multiplies ``move``.
     calendar_won, calendar_lost
         (9,) factor by phase.
+    far
+        (F,) first day of each age bin after the daily ages; U = daily + F. By default the last age has no end.
     """
 
     won: np.ndarray
@@ -40,31 +46,49 @@ class Rates:
     forward: np.ndarray
     calendar_won: np.ndarray
     calendar_lost: np.ndarray
+    far: np.ndarray = field(default_factory=lambda: np.zeros(1))
 
     @property
     def moving(self) -> np.ndarray:
         """(C, S, U) probability to move to any other stage."""
         return self.forward * self.move.sum(1)
 
+    @property
+    def onward(self) -> np.ndarray:
+        """(F,) probability that a deal which stays is in the next age bin a day later; 0 for the last."""
+        return np.append(1 / np.diff(self.far), 0.0)
+
+    def age(self, days: np.ndarray) -> np.ndarray:
+        """Number of the age of each number of days in stage."""
+        daily = self.won.shape[-1] - len(self.far)
+        beyond = daily + np.searchsorted(self.far, days, side="right") - 1
+        return np.where(days < daily, days, np.maximum(beyond, daily))
+
 
 def rates(hazards: Hazards, *, cycle: float = 1.0) -> Rates:
-    """Spread the hazards over days in stage, with the sales cycle stretched by ``cycle``.
+    """Spread the hazards over ages, with the sales cycle stretched by ``cycle``.
 
     h(u) becomes h(u / c) / c for every cause: every duration is c times as long, the outcome is not touched. The
     days in stage that are told apart grow with it, so that the same deals stay at the same point of their course.
     """
-    n_stages = len(hazards.won)
-    base = min(LONGEST[n_stages > 1], int(hazards.edges[-1])) if len(hazards.edges) > 1 else 1
-    k = bin_of(np.arange(base), hazards.edges)
+    n_stages, edges = len(hazards.won), hazards.edges
+    base = max(1, min(DAILY[n_stages > 1], int(edges[-1])))
+    near = bin_of(np.arange(base), edges)
+    far = np.flatnonzero(edges >= base) if edges[-1] >= base else np.array([len(edges) - 1])
     longest = max(1, math.ceil(base * cycle))
-    forward = np.broadcast_to(hazards.forward[:, None, None], (len(hazards.forward), n_stages, longest))
+
+    def spread(hazard: np.ndarray) -> np.ndarray:
+        return np.concatenate([_stretched(hazard[..., near], cycle, longest), hazard[..., far] / cycle], axis=-1)
+
+    shape = (len(hazards.forward), n_stages, longest + len(far))
     return Rates(
-        won=hazards.forward[:, None, None] * _stretched(hazards.won[:, k], cycle, longest),
-        lost=hazards.losing[:, None, None] * _stretched(hazards.lost[:, k], cycle, longest),
-        move=_stretched(hazards.move[:, :, k], cycle, longest),
-        forward=forward,
+        won=hazards.forward[:, None, None] * spread(hazards.won),
+        lost=hazards.losing[:, None, None] * spread(hazards.lost),
+        move=spread(hazards.move),
+        forward=np.broadcast_to(hazards.forward[:, None, None], shape),
         calendar_won=hazards.calendar_won,
         calendar_lost=hazards.calendar_lost,
+        far=np.maximum(edges[far] * cycle, longest).astype(float),
     )
 
 
@@ -107,12 +131,18 @@ class Passage:
 
 
 def occupancy(r: Rates) -> np.ndarray:
-    """(C, S, U) expected days at each age of a visit; the last age takes all that is left."""
-    leaving = np.minimum(r.won + r.lost + r.moving, CAP)
-    left = np.cumprod(1 - leaving, axis=-1)
-    stay = np.concatenate([np.ones_like(left[..., :1]), left[..., :-1]], axis=-1)
-    stay[..., -1] /= np.maximum(leaving[..., -1], 1e-12)
-    return stay
+    """(C, S, U) expected days at each age of a visit."""
+    staying = 1 - np.minimum(r.won + r.lost + r.moving, CAP)
+    daily = staying.shape[-1] - len(r.far)
+    reached = np.cumprod(staying[..., :daily], axis=-1)
+    days = np.concatenate([np.ones_like(staying[..., :1]), reached[..., :-1], staying[..., daily:]], axis=-1)
+    arriving = reached[..., -1]
+    for f, onward in enumerate(r.onward):
+        stay = staying[..., daily + f]
+        # A geometric number of days in the bin; a hair above 0, so that deals which never leave have an answer.
+        days[..., daily + f] = arriving / np.maximum(1 - stay * (1 - onward), 1e-12)
+        arriving = days[..., daily + f] * stay * onward
+    return days
 
 
 def passage(r: Rates) -> Passage:
@@ -144,16 +174,22 @@ def shift_odds(r: Rates, stage: int, delta: float) -> Rates:
 def eventual_by_age(r: Rates) -> np.ndarray:
     """(C, S, U) probability that a deal which has been u days in the stage is won in the end.
 
-    E[s,u] = won + sum_j move_j R_j + stay E[s,u+1], backwards from the last day, which goes on for ever.
+    E[s,u] = won + sum_j move_j R_j + stay E[s,u+1], backwards from the last age bin, which goes on for ever.
     """
     after = passage(r).eventual()
     total = r.won + r.lost + r.moving
     scale = np.minimum(1.0, CAP / np.maximum(total, 1e-300))
     gain = scale * (r.won + r.forward * np.einsum("sju,cj->csu", r.move, after))
-    leaving = total * scale
+    stay = 1 - total * scale
+    daily = gain.shape[-1] - len(r.far)
     chance = np.zeros_like(gain)
-    last = leaving[..., -1]
-    chance[..., -1] = np.divide(gain[..., -1], last, out=np.zeros_like(last), where=last > 0)
-    for u in range(gain.shape[-1] - 2, -1, -1):
-        chance[..., u] = gain[..., u] + (1 - leaving[..., u]) * chance[..., u + 1]
+    following = np.zeros_like(gain[..., 0])
+    for f in range(len(r.far) - 1, -1, -1):
+        u, onward = daily + f, r.onward[f]
+        within = 1 - stay[..., u] * (1 - onward)
+        gained = gain[..., u] + stay[..., u] * onward * following
+        following = np.divide(gained, within, out=np.zeros_like(gained), where=within > 0)
+        chance[..., u] = following
+    for u in range(daily - 1, -1, -1):
+        chance[..., u] = gain[..., u] + stay[..., u] * chance[..., u + 1]
     return chance

@@ -19,7 +19,7 @@ class Values:
     Parameters
     ----------
     now
-        (W, C, S, U): for a deal that at the end of today has been u days in stage s.
+        (W, C, S, U): for a deal that at the end of today has age u in stage s (``Rates.age`` of its days).
     created
         (D, W, C, S): for a deal created on day today+1+d that ends that day in stage s.
     """
@@ -33,7 +33,8 @@ def value(
 ) -> Values:
     """Run from the end of the last window back to today, a day at a time.
 
-    V_t[s,u,w] = h 1{day t+1 in w} + sum_j h_j V_{t+1}[j,0,w] + (1 - all exits) V_{t+1}[s,u+1,w], V = 0 at the end.
+    V_t[s,u,w] = h 1{day t+1 in w} + sum_j h_j V_{t+1}[j,0,w] + (1 - all exits) V_{t+1}[s,u+1,w], V = 0 at the end;
+    in an age bin, V_{t+1} of the next age is that of the next bin with probability 1 / width, else its own.
 
     Parameters
     ----------
@@ -50,6 +51,7 @@ def value(
     to = np.ascontiguousarray(r.move.transpose(1, 0, 2)).reshape(n_stages, -1)
     steps = {p: _step(r, p, outcome) for p in np.unique(phases)}
 
+    daily, onward = longest - len(r.far), r.onward
     v, new = np.zeros(shape), np.zeros(shape)
     created = np.zeros((len(days), len(ends), n_classes, n_stages))
     for d in range(len(days) - 1, -1, -1):
@@ -58,7 +60,8 @@ def value(
         stay, forward, hit = steps[phases[d]]
         live, out = v[w:], new[w:]
         np.multiply(stay[..., :-1], live[..., 1:], out=out[..., :-1])
-        np.multiply(stay[..., -1], live[..., -1], out=out[..., -1])
+        following = np.concatenate([live[..., daily + 1 :], live[..., -1:]], axis=-1)
+        out[..., daily:] = stay[..., daily:] * (onward * following + (1 - onward) * live[..., daily:])
         if n_stages > 1:
             arriving = live[..., 0].reshape(-1, n_stages) @ to
             out += forward * arriving.reshape(-1, n_classes, n_stages, longest)

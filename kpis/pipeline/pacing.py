@@ -100,8 +100,10 @@ def yields(dataset: Dataset, curves: list[BuildUp], bookings: pd.DataFrame) -> d
     bookings
         A row a won deal: ``closed``, ``amount`` (as in Stints).
     """
+    found: dict[Period, tuple[float, float]] = {}
+    if not curves:
+        return found  # no history, so there are no states to read either
     rows = _qualified_states(dataset)
-    found = {}
     for curve in curves:
         start, end = day_n(curve.period.start), day_n(curve.period.end)
         if end > day_n(dataset.as_of):
