@@ -14,6 +14,9 @@ from kpis.forecast.spells import bin_of
 DAILY = {True: 220, False: 400}
 """Days in stage that are told apart one by one: with stages, and with one stage since creation."""
 
+BLOCK = 5
+"""Days in stage that share an age after those, up to the last age bin; it has no end."""
+
 CAP = 0.98
 """Exit probabilities of one day that sum to more are scaled to this."""
 
@@ -22,7 +25,7 @@ CAP = 0.98
 class Rates:
     """Hazards of the next day, for C classes, S stages and U ages.
 
-    An age is a day in stage, up to the ``daily`` first ones; after them it is a whole age bin, which a deal
+    An age is a day in stage, up to the ``daily`` first ones; after them it is a block of days, which a deal
     leaves for the next one with probability 1 / width a day. So forgotten deals get the hazards of their own
     age at the price of a few cells.
 
@@ -37,7 +40,7 @@ class Rates:
     calendar_won, calendar_lost
         (9,) factor by phase.
     far
-        (F,) first day of each age bin after the daily ages; U = daily + F. By default the last age has no end.
+        (F,) first day of each block after the daily ages; U = daily + F. By default the last age has no end.
     """
 
     won: np.ndarray
@@ -55,7 +58,7 @@ class Rates:
 
     @property
     def onward(self) -> np.ndarray:
-        """(F,) probability that a deal which stays is in the next age bin a day later; 0 for the last."""
+        """(F,) probability that a deal which stays is in the next block a day later; 0 for the last."""
         return np.append(1 / np.diff(self.far), 0.0)
 
     def age(self, days: np.ndarray) -> np.ndarray:
@@ -74,11 +77,12 @@ def rates(hazards: Hazards, *, cycle: float = 1.0) -> Rates:
     n_stages, edges = len(hazards.won), hazards.edges
     base = max(1, min(DAILY[n_stages > 1], int(edges[-1])))
     near = bin_of(np.arange(base), edges)
-    far = np.flatnonzero(edges >= base) if edges[-1] >= base else np.array([len(edges) - 1])
+    far = np.append(np.arange(base, edges[-1], BLOCK), edges[-1])
+    beyond = bin_of(far, edges)
     longest = max(1, math.ceil(base * cycle))
 
     def spread(hazard: np.ndarray) -> np.ndarray:
-        return np.concatenate([_stretched(hazard[..., near], cycle, longest), hazard[..., far] / cycle], axis=-1)
+        return np.concatenate([_stretched(hazard[..., near], cycle, longest), hazard[..., beyond] / cycle], axis=-1)
 
     shape = (len(hazards.forward), n_stages, longest + len(far))
     return Rates(
@@ -88,7 +92,7 @@ def rates(hazards: Hazards, *, cycle: float = 1.0) -> Rates:
         forward=np.broadcast_to(hazards.forward[:, None, None], shape),
         calendar_won=hazards.calendar_won,
         calendar_lost=hazards.calendar_lost,
-        far=np.maximum(edges[far] * cycle, longest).astype(float),
+        far=np.maximum(far * cycle, longest).astype(float),
     )
 
 
@@ -139,7 +143,7 @@ def occupancy(r: Rates) -> np.ndarray:
     arriving = reached[..., -1]
     for f, onward in enumerate(r.onward):
         stay = staying[..., daily + f]
-        # A geometric number of days in the bin; a hair above 0, so that deals which never leave have an answer.
+        # A geometric number of days in the block; a hair above 0, so that deals which never leave have an answer.
         days[..., daily + f] = arriving / np.maximum(1 - stay * (1 - onward), 1e-12)
         arriving = days[..., daily + f] * stay * onward
     return days
@@ -174,7 +178,7 @@ def shift_odds(r: Rates, stage: int, delta: float) -> Rates:
 def eventual_by_age(r: Rates) -> np.ndarray:
     """(C, S, U) probability that a deal which has been u days in the stage is won in the end.
 
-    E[s,u] = won + sum_j move_j R_j + stay E[s,u+1], backwards from the last age bin, which goes on for ever.
+    E[s,u] = won + sum_j move_j R_j + stay E[s,u+1], backwards from the last age, which goes on for ever.
     """
     after = passage(r).eventual()
     total = r.won + r.lost + r.moving

@@ -34,7 +34,7 @@ def value(
     """Run from the end of the last window back to today, a day at a time.
 
     V_t[s,u,w] = h 1{day t+1 in w} + sum_j h_j V_{t+1}[j,0,w] + (1 - all exits) V_{t+1}[s,u+1,w], V = 0 at the end;
-    in an age bin, V_{t+1} of the next age is that of the next bin with probability 1 / width, else its own.
+    in a block of days, V_{t+1} of the next age is that of the next block with probability 1 / width, else its own.
 
     Parameters
     ----------

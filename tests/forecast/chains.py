@@ -7,10 +7,11 @@ import numpy as np
 from kpis.forecast.hazards import Hazards
 from kpis.forecast.rates import CAP, Rates
 from kpis.forecast.spells import EDGES
+from tests.oracle.chance import ageing
 
 
 def constant(won: list[float], lost: list[float], move: list[list[float]], *, longest: int = 30) -> Rates:
-    """One class, hazards that do not change with the days in stage, no calendar."""
+    """One class, hazards that do not change with the days in stage, no calendar; the last age has no end."""
     stages = len(won)
     spread = np.ones(longest)
     return Rates(
@@ -20,12 +21,17 @@ def constant(won: list[float], lost: list[float], move: list[list[float]], *, lo
         forward=np.ones((1, stages, longest)),
         calendar_won=np.ones(9),
         calendar_lost=np.ones(9),
+        far=np.array([longest - 1.0]),
     )
 
 
 def random_rates(seed: int, *, classes: int = 2, stages: int = 3, longest: int = 12, size: float = 0.2) -> Rates:
-    """Hazards that change from day to day, moves between all stages, classes and a calendar."""
+    """Hazards that change from day to day, moves between all stages, classes and a calendar.
+
+    Up to three of the ages are bins of several days.
+    """
     rng = np.random.default_rng(seed)
+    bins = max(1, min(3, longest - 2))
     move = rng.uniform(0, size, (stages, stages, longest)) * ~np.eye(stages, dtype=bool)[:, :, None]
     return Rates(
         won=rng.uniform(0, size, (classes, stages, longest)),
@@ -34,11 +40,18 @@ def random_rates(seed: int, *, classes: int = 2, stages: int = 3, longest: int =
         forward=rng.uniform(0.5, 1.5, (classes, stages, longest)),
         calendar_won=rng.uniform(0.3, 2.5, 9),
         calendar_lost=rng.uniform(0.3, 2.5, 9),
+        far=longest - bins + np.cumsum(rng.uniform(1, 9, bins)),
     )
 
 
 def hazards(
-    won: np.ndarray, lost: np.ndarray, move: np.ndarray, *, forward: tuple = (1.0,), losing: tuple = (1.0,), deals: int = 0
+    won: np.ndarray,
+    lost: np.ndarray,
+    move: np.ndarray,
+    *,
+    forward: tuple = (1.0,),
+    losing: tuple = (1.0,),
+    deals: int = 0,
 ) -> Hazards:
     """Hazards by age bin (S, 19), (S, S, 19), without calendar."""
     return Hazards(
@@ -63,8 +76,9 @@ def ending(r: Rates, c: int = 0) -> tuple[np.ndarray, np.ndarray]:
     scale = np.minimum(1.0, CAP / np.maximum(leaving, 1e-300))
     states = np.arange(stages * longest)
     step = np.zeros((len(states), len(states)))
-    age = states % longest
-    step[states, np.where(age < longest - 1, states + 1, states)] = 1 - leaving * scale
+    for s in range(stages):
+        here = slice(s * longest, (s + 1) * longest)
+        step[here, here] = (1 - leaving * scale)[here, None] * ageing(r)
     moves = r.forward[c][:, None, :] * r.move * scale.reshape(stages, 1, longest)
     for j in range(stages):
         step[:, j * longest] += moves[:, j].ravel()

@@ -39,7 +39,12 @@ def opp(name: int, created: int | None, closed: int | None = None, status: str =
 
 
 def crm(
-    deals: list[dict], history: list[dict] | None = None, *, today: int, newest: int | None = None, settings: Settings | None = None
+    deals: list[dict],
+    history: list[dict] | None = None,
+    *,
+    today: int,
+    newest: int | None = None,
+    settings: Settings | None = None,
 ) -> Dataset:
     """A dataset as known at the end of day ``today``."""
     tables: dict = {"opportunities": deals}
@@ -58,7 +63,14 @@ def healthy(projection: Projection) -> None:
     assert np.isfinite(projection.value_created).all()
     assert (projection.per_day >= 0).all()
     for w, window in enumerate(projection.windows):
-        numbers = [window.won, window.from_open, window.from_new, window.expected, window.to_come.mean, window.to_come.sd]
+        numbers = [
+            window.won,
+            window.from_open,
+            window.from_new,
+            window.expected,
+            window.to_come.mean,
+            window.to_come.sd,
+        ]
         quantiles = [window.quantile(q) for q in (0.1, 0.5, 0.9)]
         assert np.isfinite(numbers + quantiles).all()
         assert quantiles == sorted(quantiles)
@@ -67,7 +79,9 @@ def healthy(projection: Projection) -> None:
         assert window.won + window.from_open + window.from_new == window.expected
         assert np.isclose(window.to_come.mean, window.from_open + window.from_new, rtol=1e-9, atol=1e-9)
         assert np.isclose((projection.deal_p[:, w] * amount).sum(), window.from_open, rtol=1e-9, atol=1e-9)
-        assert np.isclose((projection.per_day * projection.value_created[:, w]).sum(), window.from_new, rtol=1e-9, atol=1e-9)
+        assert np.isclose(
+            (projection.per_day * projection.value_created[:, w]).sum(), window.from_new, rtol=1e-9, atol=1e-9
+        )
         chances = [window.p_hit(t) for t in (0.0, 1.0, 1e3, 1e5, 1e9)]
         assert chances == sorted(chances, reverse=True)
         assert 0 <= chances[-1] <= chances[0] <= 1

@@ -12,7 +12,14 @@ WON, LOST, OPEN = "won", "lost", None
 """How a visit ended; any other text is the stage that was moved to."""
 
 
-def made(deals: list[dict], visits: list[tuple], *, today: int, stages: tuple[str, ...] = ("Open",), history_start: int = -9999) -> Stints:
+def made(
+    deals: list[dict],
+    visits: list[tuple],
+    *,
+    today: int,
+    stages: tuple[str, ...] = ("Open",),
+    history_start: int = -9999,
+) -> Stints:
     """Stints of deals and visits.
 
     Parameters
@@ -24,8 +31,8 @@ def made(deals: list[dict], visits: list[tuple], *, today: int, stages: tuple[st
     """
     frame = pd.DataFrame(deals) if deals else pd.DataFrame({"created": np.zeros(0, dtype=np.int64)})
     for column, value in {
-        "closed": NEVER, "outcome": 0, "amount": np.nan, "first_amount": np.nan, "list_price": np.nan, "segment": None, "expected_close": NEVER, "pushes": 0,
-        "source": None, "owner": None, "product": None,
+        "closed": NEVER, "outcome": 0, "amount": np.nan, "first_amount": np.nan, "list_price": np.nan,
+        "expected_close": NEVER, "pushes": 0, "segment": None, "source": None, "owner": None, "product": None,
     }.items():  # fmt: skip
         given = frame[column] if column in frame else pd.Series([None] * len(frame))
         frame[column] = given if value is None else given.astype(float).fillna(value)
@@ -40,7 +47,9 @@ def made(deals: list[dict], visits: list[tuple], *, today: int, stages: tuple[st
             for deal, stage, entry, end, how in visits
         ],
         columns=["deal", "stage", "entry", "exit", "cause", "amount"],
-    ).astype({"deal": "int64", "stage": "int64", "entry": "int64", "exit": "int64", "cause": "int64", "amount": "float64"})
+    ).astype(
+        {"deal": "int64", "stage": "int64", "entry": "int64", "exit": "int64", "cause": "int64", "amount": "float64"}
+    )
     return Stints(
         today=today,
         stages=Stages(stages, (True,) * len(stages)),
@@ -54,6 +63,9 @@ def made(deals: list[dict], visits: list[tuple], *, today: int, stages: tuple[st
 
 def one_stage(lives: list[tuple], *, today: int) -> Stints:
     """Stints of one stage since creation: lives are (created, closed or None, 1 won or 2 lost)."""
-    deals = [{"created": c, "closed": e if e is not None else NEVER, "outcome": o if e is not None else 0} for c, e, o in lives]
+    deals = [
+        {"created": c, "closed": e if e is not None else NEVER, "outcome": o if e is not None else 0}
+        for c, e, o in lives
+    ]
     visits = [(k, "Open", c, e, None if e is None else (WON, LOST)[o - 1]) for k, (c, e, o) in enumerate(lives)]
     return made(deals, visits, today=today)

@@ -44,7 +44,13 @@ def test_ratio_of_final_to_entry_amount_by_stage():
     ]
     table = made(
         deals,
-        [(0, "A", 0, 4, "B"), (0, "B", 4, 9, "won"), (1, "A", 0, 9, "won"), (2, "A", 0, 9, "lost"), (3, "A", 0, None, None)],
+        [
+            (0, "A", 0, 4, "B"),
+            (0, "B", 4, 9, "won"),
+            (1, "A", 0, 9, "won"),
+            (2, "A", 0, 9, "lost"),
+            (3, "A", 0, None, None),
+        ],
         today=20,
         stages=("A", "B", "C"),
     )

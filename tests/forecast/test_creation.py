@@ -67,7 +67,9 @@ def test_a_season_is_found_and_projected():
     rate = np.where(month >= 10, 16.0, 8.0)
     found = forecast(np.repeat(days, np.random.default_rng(3).poisson(rate)), 184)
     by_month = {m: found.season[m - 1] for m in range(1, 13)}
-    assert np.mean([by_month[m] for m in (10, 11, 12)]) / np.mean([by_month[m] for m in range(1, 10)]) == pytest.approx(2, rel=0.12)
+    assert np.mean([by_month[m] for m in (10, 11, 12)]) / np.mean([by_month[m] for m in range(1, 10)]) == pytest.approx(
+        2, rel=0.12
+    )
     ahead = [day_of(TODAY + d) for d in range(1, 185)]
     truth = sum(16.0 if d.month >= 10 else 8.0 for d in ahead)
     assert found.per_day.sum() == pytest.approx(truth, rel=0.08)

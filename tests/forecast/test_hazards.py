@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
-from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -30,28 +29,34 @@ QUARTERS = Calendar("quarter", 1)
 
 
 def test_smoothing_by_hand():
-    """hbar = (4 + 1 + 0 + 0) / (100 + 100 + 200 + 100) = 0.01; m = 3.
+    """Events 4, 1, 0 in 100, 100, 200 days: hbar = 5 / 400 = 1/80; m = 1; h = (d + 1) / (x + 1 / prior).
 
-    h0 = (4 + 3) / (100 + 3 / 0.01)   = 7 / 400
-    h1 = (1 + 3) / (100 + 3 / h0)     = 4 / (100 + 1200 / 7)
-    h2 = 3 / (200 + 3 / h1)
-    h3 = 3 / (100 + 3 / h2)
+    forth: 5 / (100 + 80) = 1/36,    2 / (100 + 36) = 1/68,    1 / (200 + 68) = 1/268
+    back, from 1/268: 1 / (200 + 268) = 1/468,   2 / (100 + 468) = 1/284
+    priors: 1/284 (nothing before), sqrt(1/36 * 1/468), 1/68 (nothing after)
     """
-    h0 = Fraction(7, 400)
-    h1 = Fraction(4) / (100 + 3 / h0)
-    h2 = Fraction(3) / (200 + 3 / h1)
-    h3 = Fraction(3) / (100 + 3 / h2)
-    got = smooth(np.array([4.0, 1.0, 0.0, 0.0]), np.array([100.0, 100.0, 200.0, 100.0]))
-    assert got == pytest.approx([float(h) for h in (h0, h1, h2, h3)])
+    got = smooth(np.array([4.0, 1.0, 0.0]), np.array([100.0, 100.0, 200.0]), 1.0)
+    assert got == pytest.approx([5 / (100 + 284), 2 / (100 + np.sqrt(36 * 468)), 1 / (200 + 68)])
+    assert smooth(np.array([4.0]), np.array([100.0]), 1.0) == pytest.approx([5 / (100 + 25)])
 
 
 def test_a_prior_never_falls_below_a_twentieth_of_the_mean():
-    """hbar = 200 / 1e5 = 0.002. h0 = 3 / (9e4 + 3 / 0.002), about 3.3e-5, is below 0.05 hbar = 1e-4.
+    """hbar = 200 / 1e5 = 0.002. Forth: 1 / (9e4 + 500), about 1.1e-5, is below 0.05 hbar = 1e-4.
 
-    So the prior of the second bin is 1e-4: h1 = (200 + 3) / (1e4 + 3 / 1e-4).
+    So the prior of the second bin is 1e-4: (200 + 1) / (1e4 + 1e4) = 0.01005. Back, from there:
+    201 / (1e4 + 1 / 0.01005), which is the prior of the first bin.
     """
-    got = smooth(np.array([0.0, 200.0]), np.array([9e4, 1e4]))
-    assert got == pytest.approx([3 / 91_500, 203 / 40_000])
+    got = smooth(np.array([0.0, 200.0]), np.array([9e4, 1e4]), 1.0)
+    assert got == pytest.approx([1 / (9e4 + (1e4 + 1 / 0.01005) / 201), 0.01005])
+
+
+def test_a_falling_hazard_keeps_its_tail():
+    """0.02 a day for 20 days, then 0.001: with few events neither side of the step may run far into the other."""
+    exposure = np.full(len(EDGES), 2000.0)
+    truth = np.where(EDGES < 20, 0.02, 0.001)
+    got = smooth(truth * exposure, exposure)
+    assert (got * exposure).sum() == pytest.approx((truth * exposure).sum(), rel=0.03)
+    assert got[-8:] == pytest.approx(truth[-8:], rel=0.15)
 
 
 def test_smoothing_of_nothing():
@@ -120,7 +125,7 @@ def test_phases_agree_with_dates():
     for start in (1, 2, 4, 10):
         calendar = Calendar("quarter", start)
         assert list(phase_of(days, calendar)) == [phase(int(d), calendar) for d in days]
-    # 2024-02-29 is in the last seven days of the second month of a calendar quarter; of the first from a February start.
+    # 2024-02-29 is in the last days of the second month of a calendar quarter, of the first with a February start.
     leap = np.array([day_n(date(2024, 2, 29))])
     assert (phase_of(leap, Calendar("month", 1))[0], phase_of(leap, Calendar("month", 2))[0]) == (5, 2)
     assert describe(5) == "second month, last 7 days"
@@ -156,7 +161,11 @@ def test_hazards_of_a_known_company_are_recovered(history):
             for cause, true, est in (
                 (2, truth.won[stage, band] * truth.forward[seg] * won_level, hazards.won[stage] * forward),
                 (3, truth.lost[stage, band] * truth.losing[seg] * lost_level, hazards.lost[stage] * losing),
-                (1 - stage, truth.move[stage, 1 - stage, band] * truth.forward[seg], hazards.move[stage, 1 - stage] * forward),
+                (
+                    1 - stage,
+                    truth.move[stage, 1 - stage, band] * truth.forward[seg],
+                    hazards.move[stage, 1 - stage] * forward,
+                ),
             ):
                 hit = (exposure.stage == stage) & (exposure.cause == cause) & (spell_segment == seg)
                 events = np.bincount(exposure.exit_bin[hit], minlength=len(EDGES))
@@ -179,7 +188,10 @@ def test_calendar_factors_are_recovered_and_have_mean_one(history):
     truth, calendar, found = history
     exposure = expose(found)
     hazards = fit_hazards(found, exposure, calendar, half_life=np.inf)
-    for true, est, cause in ((truth.won_rhythm, hazards.calendar_won, 2), (truth.lost_rhythm, hazards.calendar_lost, 3)):
+    for true, est, cause in (
+        (truth.won_rhythm, hazards.calendar_won, 2),
+        (truth.lost_rhythm, hazards.calendar_lost, 3),
+    ):
         at = phase_of(exposure.exit[exposure.cause == cause], calendar)
         events = np.bincount(at, minlength=PHASES)
         ratio = np.log(est / true)
@@ -204,7 +216,10 @@ def test_expected_exits_equal_those_observed(history):
         for cause, rate in (
             (2, hazards.won.ravel()[at] * hazards.forward[of_class] * exposure.between(hazards.calendar_won[rhythm])),
             (3, hazards.lost.ravel()[at] * hazards.losing[of_class] * exposure.between(hazards.calendar_lost[rhythm])),
-            (1 - stage, hazards.move[:, 1 - stage].ravel()[at] * hazards.forward[of_class] * (exposure.high - exposure.low)),
+            (
+                1 - stage,
+                hazards.move[:, 1 - stage].ravel()[at] * hazards.forward[of_class] * (exposure.high - exposure.low),
+            ),
         ):
             observed = ((exposure.stage == stage) & (exposure.cause == cause)).sum()
             assert rate[here].sum() == pytest.approx(observed, rel=0.02)
@@ -234,7 +249,9 @@ def test_a_change_over_time_is_no_hazard_ratio(times: float):
     after = replace(before, won=times * before.won, move=times * before.move)
     rng, today = np.random.default_rng(2), day_n(date(2024, 2, 9))
     past = company.run(before, company.Pipeline.empty(), today - 1200, today - 300, QUARTERS, rng)
-    found = stints(dataset(company.tables(company.run(after, past, today - 299, today, QUARTERS, rng)), as_of=day_of(today)))
+    found = stints(
+        dataset(company.tables(company.run(after, past, today - 299, today, QUARTERS, rng)), as_of=day_of(today))
+    )
     hazards = fit_hazards(found, expose(found), QUARTERS)
     for covariate, (forward, losing) in zip(hazards.covariates, hazards.ratios, strict=True):
         levels = np.unique(covariate.code)
@@ -254,15 +271,18 @@ def test_amount_bands_are_quintiles_of_the_amounts_that_are_there():
 
 
 def test_one_backfitting_pass_by_hand():
-    """Level 1 saw 36 exits where 12 were due: (36 + 12) / (12 + 12) = 2; level 0 saw 12 of 24: 24 / 36 = 2/3."""
+    """Level 1 saw 36 exits where 24 were due: (36 + 12) / (24 + 12) = 4/3; level 0 saw 12 of 24: 24 / 36 = 2/3."""
     band = amount_band(np.array([np.nan, 10.0]))
     ratio = np.ones(len(band.labels))
-    backfit([band], np.array([12.0, 36.0]), np.array([24.0, 12.0]), [ratio])
-    assert ratio[band.code] == pytest.approx([2 / 3, 2.0])
+    backfit([band], np.array([12.0, 36.0]), np.array([24.0, 24.0]), [ratio])
+    assert ratio[band.code] == pytest.approx([2 / 3, 4 / 3])
 
 
 def test_covariates_need_wins_and_events():
-    deals = [{"created": 0, "closed": 9, "outcome": 1 + k % 2, "segment": "ab"[k % 2], "owner": "x", "source": None} for k in range(202)]
+    deals = [
+        {"created": 0, "closed": 9, "outcome": 1 + k % 2, "segment": "ab"[k % 2], "owner": "x", "source": None}
+        for k in range(202)
+    ]
     table = made(deals, [(0, "Open", 0, 9, "won")], today=20).deals
     assert [c.name for c in covariates(table, np.ones(202), 20)] == ["amount", "segment"]
     assert [c.name for c in covariates(table, np.zeros(202), 20)] == ["amount"]

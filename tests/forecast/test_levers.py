@@ -49,7 +49,7 @@ def test_rates_by_hand():
     """Class 0 has ratio 0.6 for forward and 1.2 for lost; the cycle twice as long halves the hazard at half the age."""
     found, _ = three_stages()
     base, slow = rates(found), rates(found, cycle=2.0)
-    assert base.won.shape == (3, 3, 220)
+    assert base.won.shape[:2] == (3, 3)
     # Age 15 is in the bin that begins on day 15; age 30, in a cycle twice as long, stands where age 15 stood.
     k = list(EDGES).index(15)
     assert base.won[0, 2, 15] == pytest.approx(found.won[2, k] * 0.6)
@@ -101,9 +101,7 @@ def test_cycle_leaves_the_outcome_of_deals_whose_chances_turn_late(c: float):
     """Hardly any loss before day 135, many after it."""
     early, late = (EDGES < 135).astype(float), (EDGES >= 135).astype(float)
     found = hazards(0.004 * early[None] + 0.001, 0.02 * late[None], np.zeros((1, 1, len(EDGES))))
-    two = hazards(
-        np.vstack([found.won, found.won]), np.vstack([found.lost, found.lost]), np.zeros((2, 2, len(EDGES)))
-    )
+    two = hazards(np.vstack([found.won, found.won]), np.vstack([found.lost, found.lost]), np.zeros((2, 2, len(EDGES))))
     for h in (found, two):
         base, moved = (passage(rates(h, cycle=x)).eventual()[0, 0] for x in (1.0, c))
         assert moved == pytest.approx(base, rel=0.02)

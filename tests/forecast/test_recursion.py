@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kpis.forecast.rates import CAP, Rates
+from kpis.forecast.rates import CAP, Rates, rates
 from kpis.forecast.recursion import value
+from kpis.forecast.spells import EDGES
 from kpis.periods import Calendar, day_n
-from tests.forecast.chains import constant, random_rates
+from tests.forecast.chains import constant, hazards, random_rates
 from tests.oracle.chance import fate, lives
 
 QUARTERS = Calendar("quarter", 1)
@@ -43,7 +44,10 @@ def test_two_stages_by_hand():
 
 
 def test_a_stage_can_be_entered_again_by_hand():
-    """A to B and B to A with 0.5 a day, B won with 0.4: from A day 2 0.5 * 0.4; day 3 0.5 * 0.5 * 0.4 + 0.5 * 0.1 * 0.4."""
+    """A to B and B to A with 0.5 a day, B won with 0.4.
+
+    From A: day 2 with 0.5 * 0.4, day 3 with 0.5 * 0.5 * 0.4 + 0.5 * 0.1 * 0.4.
+    """
     r = constant([0, 0.4], [0, 0], [[0, 0.5], [0.5, 0]])
     v = value(r, TODAY, (TODAY + 3,), QUARTERS)
     assert v.now[0, 0, 0, 0] == pytest.approx(0.2 + 0.1 + 0.02)
@@ -61,6 +65,29 @@ def test_days_in_stage_count_from_the_entry():
     # The last age repeats itself.
     r.won[0, 0, 5] = 0.1
     assert value(r, TODAY, ends, QUARTERS).now[:, 0, 0, 5] == pytest.approx([0.1 * 0.9**k for k in range(5)])
+
+
+def test_old_deals_have_the_hazards_of_their_age():
+    """Hazards by age bin up to 400 days and more, against a chain that tells apart each of 1,200 days."""
+    fall = np.interp(EDGES, [0, 40, 400], [1.0, 1.5, 0.05])
+    found = hazards(0.006 * np.vstack([0.2 * fall, fall]), 0.004 * np.ones((2, 19)), np.zeros((2, 2, 19)))
+    found.move[0, 1] = 0.01 * fall
+    age = np.arange(1200)
+    k = np.searchsorted(EDGES, age, side="right") - 1
+    daily = Rates(
+        won=found.won[None][..., k],
+        lost=found.lost[None][..., k],
+        move=found.move[..., k],
+        forward=np.ones((1, 2, 1200)),
+        calendar_won=np.ones(9),
+        calendar_lost=np.ones(9),
+        far=np.array([1199.0]),
+    )
+    short, ends = rates(found), ends_of(date(2024, 3, 18), QUARTERS)
+    truth, got = value(daily, TODAY, ends, QUARTERS).now, value(short, TODAY, ends, QUARTERS).now
+    for days, error in (([0, 1, 50], 0.002), ([150, 219, 255, 345], 0.05), ([400, 700], 1e-9)):
+        assert got[:, 0, :, short.age(np.array(days))] == pytest.approx(truth[:, 0, :, days], rel=error)
+    assert list(short.age(np.array([0, 1, 50, 219]))) == [0, 1, 50, 219]
 
 
 def test_exits_of_a_day_are_capped():
@@ -82,9 +109,9 @@ CASES = [
 
 @pytest.mark.parametrize(("day", "calendar"), CASES)
 def test_every_state_agrees_with_a_walk_forward(day: date, calendar: Calendar):
-    r, today, ends = random_rates(7, longest=5), day_n(day), ends_of(day, calendar)
+    r, today, ends = random_rates(7, longest=6), day_n(day), ends_of(day, calendar)
     won, lost = value(r, today, ends, calendar), value(r, today, ends, calendar, outcome="lost")
-    for c, s, u in product(range(2), range(3), (0, 2, 4)):
+    for c, s, u in product(range(2), range(3), (0, 2, 5)):
         truth = fate(r, c, s, u, today, ends, calendar)
         assert won.now[:, c, s, u] == pytest.approx(truth[:-1, 0], abs=1e-12)
         assert lost.now[:, c, s, u] == pytest.approx(truth[:-1, 1], abs=1e-12)
@@ -134,7 +161,11 @@ def test_window_of_a_period_that_ends_today_is_empty():
 
 @settings(max_examples=30)
 @given(
-    st.integers(0, 10_000), st.integers(1, 3), st.integers(1, 12), st.floats(0, 1.0), st.lists(st.integers(1, 40), min_size=1, max_size=3)
+    st.integers(0, 10_000),
+    st.integers(1, 3),
+    st.integers(2, 12),
+    st.floats(0, 1.0),
+    st.lists(st.integers(1, 40), min_size=1, max_size=3),
 )
 def test_chances_are_chances(seed: int, stages: int, longest: int, size: float, lengths: list[int]):
     r = random_rates(seed, stages=stages, longest=longest, size=size)

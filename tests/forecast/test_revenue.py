@@ -10,7 +10,17 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from kpis.forecast.revenue import AMOUNT_RATIO, SHOCK, Arrivals, Cells, Distribution, amount_bin, cells, distribution, support
+from kpis.forecast.revenue import (
+    AMOUNT_RATIO,
+    SHOCK,
+    Arrivals,
+    Cells,
+    Distribution,
+    amount_bin,
+    cells,
+    distribution,
+    support,
+)
 from tests.oracle.sums import by_fft, drawn, shocked
 
 NONE = Arrivals(np.zeros(1), np.ones(1), np.zeros(1))
@@ -75,7 +85,14 @@ def test_cells_keep_mean_and_variance(groups: list, cv: float):
 
 
 def test_cells_leave_out_what_brings_nothing():
-    found = cells(np.array([0.0, 0.5, 0.5]), np.ones(3), np.array([10.0, 0.0, 10.0]), np.array([100.0, 0, 100]), np.zeros(3, int), CV)
+    found = cells(
+        np.array([0.0, 0.5, 0.5]),
+        np.ones(3),
+        np.array([10.0, 0.0, 10.0]),
+        np.array([100.0, 0, 100]),
+        np.zeros(3, int),
+        CV,
+    )
     assert found.n == pytest.approx([1])
     assert found.expected == pytest.approx(5)
 
@@ -106,7 +123,8 @@ def test_series_agrees_with_a_convolution_on_a_grid(n: int, low: float, high: fl
 
 
 @pytest.mark.parametrize(
-    "arrivals", [((6.0, 1000.0),), ((1.5, 1000.0), (4.0, 300.0)), ((20.0, 500.0), (2.0, 9000.0)), ((0.5, 500.0), (5.0, 800.0))]
+    "arrivals",
+    [((6.0, 1000.0),), ((1.5, 1000.0), (4.0, 300.0)), ((20.0, 500.0), (2.0, 9000.0)), ((0.5, 500.0), (5.0, 800.0))],
 )
 def test_compound_poisson_agrees_with_a_convolution_and_with_draws(arrivals: tuple):
     got = distribution(of(np.zeros(0), np.zeros(0)), poisson(*arrivals), 0.0)
@@ -189,7 +207,12 @@ def test_grid_oracle_agrees_with_a_shocked_grid():
 
 @settings(max_examples=60)
 @given(
-    st.integers(0, 200), st.floats(0.0005, 0.5), st.floats(0, 1.5), st.floats(0, 60), st.sampled_from([0.0, *SHOCK]), st.integers(0, 99)
+    st.integers(0, 200),
+    st.floats(0.0005, 0.5),
+    st.floats(0, 1.5),
+    st.floats(0, 60),
+    st.sampled_from([0.0, *SHOCK]),
+    st.integers(0, 99),
 )
 def test_properties_of_any_distribution(n: int, chance: float, spread: float, arrivals: float, shock: float, seed: int):
     assume(n + arrivals > 0)

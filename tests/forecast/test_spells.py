@@ -17,8 +17,12 @@ from tests.forecast.made import made, one_stage
 def by_day(stints: Stints) -> Counter:
     """(visit, day at risk, age bin), day by day, by the words of the docstrings."""
     found: Counter = Counter()
-    quick = [o != 0 and e - c <= 1 for c, e, o in stints.deals[["created", "closed", "outcome"]].itertuples(index=False)]
-    closes = [e for e, o, q in zip(stints.deals["closed"], stints.deals["outcome"], quick, strict=True) if o != 0 and not q]
+    quick = [
+        o != 0 and e - c <= 1 for c, e, o in stints.deals[["created", "closed", "outcome"]].itertuples(index=False)
+    ]
+    closes = [
+        e for e, o, q in zip(stints.deals["closed"], stints.deals["outcome"], quick, strict=True) if o != 0 and not q
+    ]
     t0 = min(closes, default=stints.today)
     for visit in stints.spells.itertuples():
         if quick[visit.deal]:
@@ -40,7 +44,9 @@ def from_rows(stints: Stints) -> Counter:
 
 
 LIVES = st.lists(
-    st.tuples(st.integers(0, 60), st.one_of(st.none(), st.integers(0, 500)), st.sampled_from([1, 2])), min_size=1, max_size=12
+    st.tuples(st.integers(0, 60), st.one_of(st.none(), st.integers(0, 500)), st.sampled_from([1, 2])),
+    min_size=1,
+    max_size=12,
 )
 
 
@@ -60,7 +66,8 @@ def test_exposure_is_that_of_a_loop_over_days(lives: list, today: int):
         assert exposure.between(weight)[row] == pytest.approx(sum(of_day[d] for d in days), abs=1e-9)
     rate = np.random.default_rng(1).random(len(exposure.low))
     at_risk = [
-        sum(r for r, low, high in zip(rate, exposure.low, exposure.high, strict=True) if low < day <= high) for day in exposure.days
+        sum(r for r, low, high in zip(rate, exposure.low, exposure.high, strict=True) if low < day <= high)
+        for day in exposure.days
     ]
     assert exposure.daily(rate) == pytest.approx(at_risk, abs=1e-9)
     assert (exposure.daily(rate) * weight).sum() == pytest.approx((rate * exposure.between(weight)).sum(), abs=1e-9)

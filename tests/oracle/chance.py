@@ -23,6 +23,22 @@ def phase(day: int, calendar: Calendar) -> int:
     return calendar.month_of_quarter(date) * 3 + part
 
 
+def ageing(r: Rates) -> np.ndarray:
+    """(U, U) chance of each age tomorrow, of a deal that stays in its stage: a day more, or on to the next bin."""
+    ages = r.won.shape[2]
+    daily = ages - len(r.far)
+    tomorrow = np.zeros((ages, ages))
+    for age in range(ages):
+        if age < daily:
+            tomorrow[age, age + 1] = 1.0
+        elif age == ages - 1:
+            tomorrow[age, age] = 1.0
+        else:
+            width = r.far[age - daily + 1] - r.far[age - daily]
+            tomorrow[age, age + 1], tomorrow[age, age] = 1 / width, 1 - 1 / width
+    return tomorrow
+
+
 def exits(r: Rates, c: int, s: int, u: int, p: int) -> tuple[float, float, np.ndarray]:
     """Probabilities of a day: won, lost, to each stage; capped."""
     won, lost = r.won[c, s, u] * r.calendar_won[p], r.lost[c, s, u] * r.calendar_lost[p]
@@ -34,7 +50,7 @@ def exits(r: Rates, c: int, s: int, u: int, p: int) -> tuple[float, float, np.nd
 
 def fate(r: Rates, c: int, s: int, u: int, today: int, ends: tuple[int, ...], calendar: Calendar) -> np.ndarray:
     """(W + 1, 2): probability to be won and lost in each window; the last row holds (still open, 0)."""
-    stages, longest = r.won.shape[1:]
+    stages, older = r.won.shape[1], ageing(r)
     held = {(s, u): 1.0}
     out = np.zeros((len(ends) + 1, 2))
     for day in range(today + 1, ends[-1] + 1):
@@ -47,24 +63,32 @@ def fate(r: Rates, c: int, s: int, u: int, today: int, ends: tuple[int, ...], ca
             for j in range(stages):
                 if move[j] > 0:
                     after[j, 0] = after.get((j, 0), 0.0) + mass * move[j]
-            key = stage, min(age + 1, longest - 1)
-            after[key] = after.get(key, 0.0) + mass * (1 - won - lost - move.sum())
+            for then in np.flatnonzero(older[age]):
+                stays = mass * (1 - won - lost - move.sum()) * older[age, then]
+                after[stage, then] = after.get((stage, then), 0.0) + stays
         held = after
     out[-1, 0] = sum(held.values())
     return out
 
 
 def lives(
-    r: Rates, c: np.ndarray, s: np.ndarray, u: np.ndarray, today: int, last: int, calendar: Calendar, rng: np.random.Generator
+    r: Rates,
+    c: np.ndarray,
+    s: np.ndarray,
+    u: np.ndarray,
+    today: int,
+    last: int,
+    calendar: Calendar,
+    rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Simulate deals day by day; outcome (0 open, 1 won, 2 lost) and its day, of each."""
     stage, age = s.copy(), u.copy()
     outcome, when = np.zeros(len(s), dtype=int), np.zeros(len(s), dtype=int)
     alive = np.arange(len(s))
-    longest = r.won.shape[2]
+    moves_on = 1 - np.diag(ageing(r))
     for day in range(today + 1, last + 1):
         p = phase(day, calendar)
-        at = c[alive], stage[alive], np.minimum(age[alive], longest - 1)
+        at = c[alive], stage[alive], age[alive]
         won, lost = r.won[at] * r.calendar_won[p], r.lost[at] * r.calendar_lost[p]
         move = r.forward[at][:, None] * r.move[at[1], :, at[2]]
         total = won + lost + move.sum(1)
@@ -73,7 +97,7 @@ def lives(
         draw = rng.random(len(alive))
         event = (draw[:, None] >= bounds).sum(1)
         stays = event == bounds.shape[1]
-        age[alive] = np.where(stays, age[alive] + 1, 0)
+        age[alive] = np.where(stays, age[alive] + (rng.random(len(alive)) < moves_on[age[alive]]), 0)
         moved = (event >= 2) & ~stays
         stage[alive[moved]] = event[moved] - 2
         ended = event < 2

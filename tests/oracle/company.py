@@ -23,8 +23,12 @@ class Truth:
     ``price`` is the mean amount of a segment.
     """
 
-    won: np.ndarray = field(default_factory=lambda: np.array([[0.002, 0.002, 0.001, 0.001], [0.004, 0.015, 0.02, 0.008]]))
-    lost: np.ndarray = field(default_factory=lambda: np.array([[0.012, 0.015, 0.012, 0.01], [0.004, 0.01, 0.012, 0.015]]))
+    won: np.ndarray = field(
+        default_factory=lambda: np.array([[0.002, 0.002, 0.001, 0.001], [0.004, 0.015, 0.02, 0.008]])
+    )
+    lost: np.ndarray = field(
+        default_factory=lambda: np.array([[0.012, 0.015, 0.012, 0.01], [0.004, 0.01, 0.012, 0.015]])
+    )
     move: np.ndarray = field(
         default_factory=lambda: np.array(
             [[[0.0] * 4, [0.01, 0.03, 0.02, 0.008]], [[0.002, 0.002, 0.001, 0.001], [0.0] * 4]]
@@ -76,7 +80,14 @@ class Pipeline:
 
 
 def run(
-    truth: Truth, pipeline: Pipeline, first: int, last: int, calendar: Calendar, rng: np.random.Generator, *, arrivals: float = 1.0
+    truth: Truth,
+    pipeline: Pipeline,
+    first: int,
+    last: int,
+    calendar: Calendar,
+    rng: np.random.Generator,
+    *,
+    arrivals: float = 1.0,
 ) -> Pipeline:
     """Live through the days first ... last: first the day's exits, then its creations in the first stage.
 
@@ -126,9 +137,10 @@ def tables(pipeline: Pipeline) -> dict[str, pd.DataFrame]:
         "segment": np.array(["small", "large"])[p.segment],
     })  # fmt: skip
     deal = np.concatenate([deals for deals, _, _ in p.moves])
+    moved_on = np.repeat([day for _, day, _ in p.moves], [len(deals) for deals, _, _ in p.moves])
     history = pd.DataFrame({
         "opportunity_id": name[deal],
-        "changed_at": np.repeat([day for _, day, _ in p.moves], [len(deals) for deals, _, _ in p.moves]).astype("datetime64[D]"),
+        "changed_at": moved_on.astype("datetime64[D]"),
         "stage": np.array(STAGES)[np.concatenate([stages for _, _, stages in p.moves])],
         "amount": p.amount[deal],
     })  # fmt: skip

@@ -66,7 +66,14 @@ def shocked(x: OnGrid, cv: float, amounts: np.ndarray) -> np.ndarray:
 
 
 def drawn(
-    p: np.ndarray, amount: np.ndarray, cv: float, n: int, rng: np.random.Generator, *, arrivals: tuple = (), shock: float = 0.0
+    p: np.ndarray,
+    amount: np.ndarray,
+    cv: float,
+    n: int,
+    rng: np.random.Generator,
+    *,
+    arrivals: tuple = (),
+    shock: float = 0.0,
 ) -> np.ndarray:
     """n seeded sums."""
     total = np.zeros(n)
