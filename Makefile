@@ -5,16 +5,17 @@ PYTHON  ?= python3
 PORT    ?= 8501
 VENV    := .venv
 PY      := $(VENV)/bin/python
+BENCH   := .venv-bench
 STREAMLIT = $(PY) -m streamlit run app.py --server.port $(PORT)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help app serve test lint unit browser chromium format lock clean
+.PHONY: help app serve test lint unit browser chromium format bench-forecast bench-revenue lock clean
 
 help: ## List the commands
 	@echo "Usage: make COMMAND [PORT=8501] [PYTHON=python3]"
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
 
 app: $(VENV)/.app ## Open Tandem on this machine, with the demo company
 	@echo "Tandem: http://localhost:$(PORT) (Ctrl-C stops it)"
@@ -48,6 +49,12 @@ format: $(VENV)/.test ## Put the code into the house's format
 	@$(VENV)/bin/ruff check --quiet --fix-only
 	@$(VENV)/bin/ruff format
 
+bench-forecast: $(BENCH)/.done ## Score the forecast against an oracle and its peers (20 minutes)
+	@$(BENCH)/bin/python benchmarks/forecast.py --write
+
+bench-revenue: $(BENCH)/.done ## Compare ways to compute the distribution of revenue
+	@$(BENCH)/bin/python benchmarks/revenue.py --write
+
 # One version of everything, from the oldest Python to the newest, so that numbers do not depend on it.
 COMPILE = compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest \
 	--custom-compile-command "make lock"
@@ -58,7 +65,7 @@ lock: $(VENV)/.created ## Refresh the exact versions from the ranges in pyprojec
 	@PATH="$$PATH:$(VENV)/bin" uv pip $(COMPILE) --output-file requirements-test.txt --group test --constraints requirements.txt
 
 clean: ## Remove everything that was installed or cached
-	@rm -rf $(VENV) test-results .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) $(BENCH) test-results .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.created:
@@ -78,9 +85,15 @@ $(VENV)/.test: requirements-test.txt $(VENV)/.created
 	@$(call install,$<)
 	@touch $@
 
+$(BENCH)/.done: benchmarks/requirements.txt requirements.txt $(VENV)/.created
+	@if uv --version >/dev/null 2>&1; then uv venv --quiet --seed --clear --python $(PY) $(BENCH); \
+	else $(PY) -m venv --clear $(BENCH); fi
+	@$(call install,$<,$(BENCH))
+	@touch $@
+
 define install
-echo "Installing $(1) into $(VENV), once"; \
+echo "Installing $(1) into $(or $(2),$(VENV)), once"; \
 if uv --version >/dev/null 2>&1; \
-then uv pip install --quiet --compile-bytecode --python $(PY) --requirement $(1); \
-else $(PY) -m pip install --quiet --disable-pip-version-check --requirement $(1); fi
+then uv pip install --quiet --compile-bytecode --python $(or $(2),$(VENV))/bin/python --requirement $(1); \
+else $(or $(2),$(VENV))/bin/python -m pip install --quiet --disable-pip-version-check --requirement $(1); fi
 endef

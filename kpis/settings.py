@@ -40,7 +40,9 @@ class Settings(BaseModel):
         0.8, gt=0.5, lt=1, description="How sure 'enough pipeline' means: P(hit) that the required pipeline gives."
     )
     definitions: Definitions = Field(default_factory=Definitions, description="What the measures mean by their words.")
-    dates: Literal["day-first", "month-first"] | None = Field(None, description="Order of day and month where the files do not tell.")
+    dates: Literal["day-first", "month-first"] | None = Field(
+        None, description="Order of day and month where the files do not tell."
+    )
     mapping: dict[str, dict[str, str]] = Field(
         default_factory=dict, description="Corrections to the automatic mapping: file name -> column -> table.field."
     )

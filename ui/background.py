@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import date
 
 import streamlit as st
 
 from kpis.dataset import Dataset
 from kpis.forecast.backtest import Origin, backtest
-from kpis.periods import Calendar, Grain
+from kpis.periods import Calendar
+from ui.state import Key
 
 KEPT = 4
 
@@ -29,11 +29,11 @@ class Job:
 
 def track_record(dataset: Dataset, calendar: Calendar) -> Job:
     """The backtest of the data as of its day; begun at the first call, found again by later ones."""
-    return _job(dataset, calendar, dataset.fingerprint, dataset.as_of, calendar.grain, calendar.fiscal_start)
+    return _job(dataset, calendar, Key(dataset.fingerprint, dataset.as_of, calendar.grain, calendar.fiscal_start))
 
 
 @st.cache_resource(scope="session", max_entries=KEPT, show_spinner=False)
-def _job(_dataset: Dataset, _calendar: Calendar, fingerprint: str, as_of: date, grain: Grain, fiscal_start: int) -> Job:
+def _job(_dataset: Dataset, _calendar: Calendar, key: Key) -> Job:  # noqa: ARG001 - kept by key
     return Job(_dataset, _calendar)
 
 

@@ -49,21 +49,25 @@ def headline(answer: Answer, before: Answer, moved: Iterable[str], currency: str
     moved
         Labels of the levers that differ from their estimate.
     basis
-        What the answer rests on; stands in the place of the change while no lever is moved.
+        What the answer rests on.
     """
     st.title(f":gray[{plain(answer.question)}]", anchor=False)
     st.header(plain(answer.sentence), anchor=False)
-    names = [name.lower() for name in moved]
-    if not names:
-        st.caption(plain(f"As estimated. {basis}"))
-        return
-    pairs = [(answer.numbers[key], before.numbers[key]) for key in answer.numbers if key in before.numbers]
-    changed = [(now, then, difference(now, then, currency)) for now, then in pairs]
-    said_of = [
-        f"{now.label} as estimated {say(then, currency)}, now {step}" for now, then, step in changed if step
-    ][:2]  # fmt: skip
-    effect = "; ".join(said_of) or "no number of this page changes"
-    st.caption(f":primary[:material/tune:] {plain('With ' + ', '.join(names) + f': {effect}.')}")
+    st.caption(f"{plain(basis)}  \n{_change(answer, before, tuple(moved), currency)}")
+
+
+def _change(answer: Answer, before: Answer, moved: tuple[str, ...], currency: str) -> str:
+    """What the moved levers did to the first number they changed, in one line that is always there."""
+    if not moved:
+        return "As estimated: no lever is moved."
+    levers = moved[0].lower() if len(moved) == 1 else f"{len(moved)} levers moved"
+    for key, number in answer.numbers.items():
+        step = difference(number, before.numbers.get(key, number), currency)
+        if step:
+            was = say(before.numbers[key], currency)
+            said = plain(f"{number.label} as estimated: {was}; {step} with {levers}.")
+            return f":primary[:material/tune: {said}]"
+    return f":primary[:material/tune: {plain(f'No number of this page changes with {levers}.')}]"
 
 
 def numbers(answer: Answer, before: Answer, keys: Iterable[str], currency: str) -> None:
@@ -94,7 +98,7 @@ def chart(title: str, drawn: alt.TopLevelMixin, data: pd.DataFrame, key: str, *,
     caption
         How to read it, in Markdown.
     """
-    with st.container(border=True, height="stretch"):
+    with st.container(border=True, height="stretch", key=f"{key}_card"):
         head(title, data, key)
         if caption:
             st.caption(caption)
@@ -128,7 +132,7 @@ def table(
 ) -> None:
     """A table of the named columns, in their order; those without a value are left out."""
     shown = [name for name in columns if name in data and data[name].notna().any()]
-    with st.container(border=True):
+    with st.container(border=True, key=f"{key}_card"):
         head(title, data, key)
         st.dataframe(
             in_percent(data),

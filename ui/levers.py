@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import calendar
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from kpis.answers.answer import Answer
 from kpis.answers.board import Lever, to_assumptions
@@ -70,11 +72,11 @@ def view() -> View:
 def draw() -> View | TandemError:
     """Draw the levers into the sidebar, and give what they lead to or why there is no forecast."""
     dataset = state.intake().dataset
-    with st.sidebar:
+    with st.sidebar, _as_frame():
         grain, fiscal_start, as_of = _period(dataset)
     try:
         fit = state.fitted(dataset, as_of, grain, fiscal_start)
-        with st.sidebar:
+        with st.sidebar, _as_frame():
             targets = _targets(fit)
             chosen = _levers(fit)
         assumptions = to_assumptions(fit.board, chosen.values, targets=targets, **chosen.others)
@@ -83,6 +85,16 @@ def draw() -> View | TandemError:
     except TandemError as error:
         return error
     return View(shown, baseline, chosen.moved)
+
+
+def _as_frame() -> AbstractContextManager[None]:
+    """Let widgets belong to the frame although a page draws them.
+
+    A widget of the frame is the same one on every page. One of a page is another on the next page, and loses a
+    value that came with a link if the page is left before anything is touched (Streamlit 1.67).
+    """
+    context = get_script_run_ctx()
+    return context.run_with_active_hash(context.pages_manager.main_script_hash) if context else nullcontext()
 
 
 def _period(dataset: Dataset) -> tuple[Grain, int, date]:

@@ -71,10 +71,14 @@ def is_demo() -> bool:
 
 
 def use(upload: Intake | None) -> None:
-    """Work on an upload, or on the demo company again (None); the memory of an earlier upload is freed."""
-    earlier = st.session_state.pop(UPLOAD, None)
-    if earlier is not None:
-        earlier.dataset.engine.close()
+    """Work on an upload, or on the demo company again (None).
+
+    The models of an earlier upload are forgotten with it, and its memory is free once nothing works on it any
+    more: a model may still read from its engine, so nobody closes that.
+    """
+    st.session_state.pop(UPLOAD, None)
+    _own.clear()
+    _baseline.clear()
     if upload is not None:
         st.session_state[UPLOAD] = upload
 

@@ -82,8 +82,8 @@ def _sentence(files: Sequence[FileReport], defects: Sequence[Defect]) -> str:
             by_table.setdefault(f.table, []).append(f)
     first = [t for t in ("opportunities", "opportunity_history", "leads") if t in by_table] or list(by_table)[:2]
     parts = [
-        f"{sum(f.accepted for f in by_table[t]):,} {t.replace('_', ' ')} accepted of {sum(f.read for f in by_table[t]):,}"
-        for t in first
+        f"{sum(f.accepted for f in found):,} {name.replace('_', ' ')} accepted of {sum(f.read for f in found):,}"
+        for name, found in ((t, by_table[t]) for t in first)
     ]
     refused = sum(f.table is None for f in files)
     used = len(files) - refused

@@ -204,8 +204,7 @@ def markdown() -> str:
                 f"{entry['title']}. {entry['definition']}",
                 "",
                 f"* Formula: {entry['formula']}",
-                f"* Unit: {entry['unit']} · Kind: {entry['kind']} · Basis: {entry['basis']}"
-                f" · Better: {entry['better']}",
+                "* " + " · ".join(f"{name}: {entry[name.lower()]}" for name in ("Unit", "Kind", "Basis", "Better")),
                 "* Needs: " + "; or ".join(", ".join(f"`{column}`" for column in way) for way in ways),
                 f"* Source: {entry['source']}",
             ]

@@ -64,18 +64,19 @@ def assemble(engine: Engine, files: Sequence[Recognised], settings: Settings) ->
         if file.table and file.into is None:
             typed[n] = clean(engine, n, file.raw, file.table, file.mapped, file.form, settings)
             by_table[file.table].append(typed[n])
-            engine.execute(f"DROP TABLE {file.raw.relation}")
-    for table, parts in by_table.items():
-        tables.unite(engine, table, parts)
     have = set(by_table)
+    for table, parts in by_table.items():
+        made = history.MADE if table == "opportunities" and "opportunity_history" in have else frozenset()
+        tables.unite(engine, table, parts, made | (codes.carried(have) if table == "opportunities" else set()))
     ids.shorten(engine, sorted(have))
     notes = _prepare(engine, have, result)
+    named = {code for cleaned in typed.values() for code in cleaned.codes}
     if "opportunities" in have:
         days = {n: _day_of(file, settings) for n, file in enumerate(every) if file.table == "opportunities"}
-        notes += _opportunities(engine, have, days, settings, result)
+        notes += _opportunities(engine, have, days, named, settings, result)
     else:
         result.notes.append("There are no opportunities: the pipeline and the forecast need them")
-    _one_currency(engine, have, typed, settings, result)
+        _one_currency(engine, have, named, settings, result)
     _store(engine, have, result)
     said: dict[int, list[str]] = defaultdict(list)
     for n, note in notes:
@@ -125,7 +126,12 @@ def _prepare(engine: Engine, have: set[str], result: Assembled) -> list[Note]:
 
 
 def _opportunities(
-    engine: Engine, have: set[str], days: dict[int, object], settings: Settings, result: Assembled
+    engine: Engine,
+    have: set[str],
+    days: dict[int, object],
+    named: set[str],
+    settings: Settings,
+    result: Assembled,
 ) -> list[Note]:
     """Everything that makes opportunities of rows, in the order in which one rule needs another."""
     past = "opportunity_history" in have
@@ -143,11 +149,11 @@ def _opportunities(
     result.newest = _newest(engine, past)
     if result.newest is not None:
         _implausible(engine, past, result.newest)
+    _one_currency(engine, have, named, settings, result)
     result.amount_known_at_close, more = opportunities.set_amounts(engine)
     if past:
         history.reject_orphans(engine)
-        history.set_order(engine)
-        history.carry_forward(engine)
+        history.store(engine)
     result.notes += stages.build(engine, agreed, says, settings, past)
     return notes + more
 
@@ -178,11 +184,8 @@ def _implausible(engine: Engine, past: bool, newest: int) -> None:
         )
 
 
-def _one_currency(
-    engine: Engine, have: set[str], typed: dict[int, Cleaned], settings: Settings, result: Assembled
-) -> None:
-    codes_named = {code for cleaned in typed.values() for code in cleaned.codes}
-    outcome = currency.convert(engine, have, codes_named, settings.currency)
+def _one_currency(engine: Engine, have: set[str], named: set[str], settings: Settings, result: Assembled) -> None:
+    outcome = currency.convert(engine, have, named, settings.currency)
     result.currency = outcome.code
     if outcome.conflict:
         result.conflict = (outcome.conflict, outcome.way_out)
@@ -191,12 +194,15 @@ def _one_currency(
 
 def _store(engine: Engine, have: set[str], result: Assembled) -> None:
     """Write the canonical tables, find the newest day and the defects."""
+    written = set(engine.tables())
     for table in fields.TABLES:
-        if table == "stages" and "stages" in engine.tables():
-            result.present["stages"] = tables.filled(engine, "stages")
-        elif table in have:
-            order = "ORDER BY seq" if table == "opportunity_history" else ""
-            result.present[table] = tables.store(engine, table, order)
+        if table in have and table not in written:
+            if table == "opportunity_history":
+                history.store(engine)
+            else:
+                tables.store(engine, table)
+        if table in have or table in written:
+            result.present[table] = tables.filled(engine, table)
     result.present = {t: columns for t, columns in result.present.items() if columns or t == "stages"}
     if result.newest is None:
         result.newest = _newest_of_rest(engine, result.present)

@@ -12,6 +12,7 @@ import pyarrow as pa
 from kpis.engine import Engine
 from kpis.intake import fields
 from kpis.intake.tables import working
+from kpis.intake.words import NULLS
 
 _BETWEEN_LETTERS = re.compile(r"(?<=[^\W\d_])[\s_\-]+(?=[^\W\d_])")
 _SHARED = {("owners", "name"): "owner", ("products", "name"): "product"}
@@ -54,16 +55,21 @@ def unify_tables(engine: Engine, tables: Sequence[str]) -> list[tuple[int, str]]
                 found[_SHARED.get((table, column), column)][text] += rows
     notes = []
     for domain, counts in found.items():
-        instead = unify(counts) if len(counts) <= _MOST else {}
+        instead: dict[str, str | None] = {t: None for t in counts if t.lower() in NULLS}
+        if len(counts) <= _MOST:
+            instead |= unify({t: n for t, n in counts.items() if t not in instead})
         if instead:
             notes += _replace(engine, domain, places[domain], instead)
     return notes
 
 
 def _replace(
-    engine: Engine, domain: str, where: Iterable[tuple[str, str]], instead: Mapping[str, str]
+    engine: Engine, domain: str, where: Iterable[tuple[str, str]], instead: Mapping[str, str | None]
 ) -> list[tuple[int, str]]:
-    engine.register("_instead", pa.table({"text": list(instead), "use": list(instead.values())}))
+    engine.register(
+        "_instead",
+        pa.table({"text": pa.array(list(instead), pa.string()), "use": pa.array(list(instead.values()), pa.string())}),
+    )
     notes = []
     for table, column in where:
         rows = engine.execute(
@@ -71,6 +77,8 @@ def _replace(
         ).fetchall()
         grouped: dict[tuple[int, str], list[str]] = defaultdict(list)
         for file, text, use, count in rows:
+            if use is None:
+                continue
             grouped[file, use].append(f"{text!r} ({count} row(s))")
         notes += [(file, f"{domain}: {', '.join(texts[:5])} read as {use!r}") for (file, use), texts in grouped.items()]
         if rows:

@@ -17,7 +17,7 @@ from kpis.engine import Engine
 from kpis.intake import dates, fields, numbers
 from kpis.intake.formats import Format
 from kpis.intake.mapping import Mapped
-from kpis.intake.raw import RawTable, quote
+from kpis.intake.raw import RawTable, numbered, quote
 from kpis.intake.words import FALSE, NULLS, NULLS_BEYOND_TEXT, TRUE
 from kpis.schema import DUCKDB_TYPE, Column
 from kpis.settings import Settings
@@ -33,18 +33,27 @@ _TIMED = {"opportunity_history": "changed_at", "opportunities": "modified_at"}
 
 @dataclass
 class Cleaned:
-    """A typed table: ``relation`` holds every field of its table (null where the file has none), the row's
-    ``_file`` and ``_line``, why it is set aside (``_why``), whether it is merged, and its moment (``_at``).
+    """How the rows of one file become typed rows: SQL for each of its fields, and what was noticed on the way.
 
     Parameters
     ----------
+    values
+        Field (or ``_why``, ``_at``, ``_bad_close``) -> SQL for its value.
+    source
+        SQL for the rows, as ``r`` and what is joined to it.
+    maps
+        Dictionaries of values that the SQL needs.
     codes
         Currencies named in headers or beside amounts.
     questions
         What only a person can decide, with the setting that answers it.
     """
 
-    relation: str
+    number: int
+    raw: RawTable
+    values: dict[str, str] = field(default_factory=dict)
+    source: str = ""
+    maps: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     questions: list[str] = field(default_factory=list)
     codes: set[str] = field(default_factory=set)
@@ -74,7 +83,7 @@ def clean(
     """Type the mapped columns of raw table ``number`` and set aside the rows that cannot stand without a value."""
     specs = {c.name: c for c in fields.columns(table)}
     wanted = [(f"c{n}", specs[m.field], m.column) for n, m in enumerate(mapped) if m.field in specs]
-    result = Cleaned(raw.relation.replace("_raw", "_typed"))
+    result = Cleaned(number, raw)
     style = _Style(engine, raw, form, settings, result)
     readings = style.readings(wanted)
     for source, column, header in wanted:
@@ -86,21 +95,17 @@ def clean(
         if name not in {r.column.name for r in readings}
     }
     values = {r.column.name: r.value for r in readings} | {name: quote(value) for name, value in constants.items()}
-    selected = [
-        f'CAST({values.get(c.name, "NULL")} AS {DUCKDB_TYPE[c.kind]}) AS "{c.name}"'
-        for c in fields.working_columns(table)
-    ]
+    result.values = {name: f"TRY_CAST({sql} AS {DUCKDB_TYPE[specs[name].kind]})" for name, sql in values.items()}
+    result.values["_why"] = _why(table, readings, mapped, form)
     timed = next((r for r in readings if r.column.name == _TIMED.get(table)), None)
+    if timed:
+        result.values["_at"] = _moment(timed)
     close = next((r for r in readings if r.column.name == "close_date" and r.unreadable), None)
-    bad_close = f"CASE WHEN {close.bad} THEN r.{close.source} END" if close else "NULL::VARCHAR"
-    joins = " ".join(r.join for r in readings)
-    engine.execute(
-        f"CREATE TABLE {result.relation} AS SELECT {number}::INTEGER AS _file, r._line, {_why(table, readings, mapped, form)} AS _why, false AS _merged, "
-        f"{_moment(timed)} AS _at, {bad_close} AS _bad_close, {', '.join(selected)} FROM {_filled(raw, form)} r {joins}"
-    )
+    if close:
+        result.values["_bad_close"] = f"CASE WHEN {close.bad} THEN r.{close.source} END"
+    result.source = f"{_filled(raw, form)} r {' '.join(r.join for r in readings)}"
+    result.maps = [r.join.split()[2] for r in readings if r.join]
     for reading in readings:
-        if reading.join:
-            engine.execute(f"DROP TABLE {reading.join.split()[2]}")
         if reading.unreadable and not _essential(table, reading.column.name) and reading.column.name != "close_date":
             result.warnings.append(_unread(engine, raw, reading))
     return result
@@ -146,20 +151,20 @@ def _filled(raw: RawTable, form: Format | None) -> str:
             group += 1
     down = "CASE WHEN _why IS NULL THEN last_value({c} IGNORE NULLS) OVER (ORDER BY {line}) END AS {c}"
     cells = ", ".join(down.format(c=f"c{n}", line=raw.line) if n < group else f"c{n}" for n in range(len(raw.header)))
+    if group and raw.line == "NULL":
+        return f"(SELECT _line, _why, {cells.replace('ORDER BY NULL', 'ORDER BY _line')} FROM {numbered(raw)})"
     return f"(SELECT {raw.line} AS _line, _why, {cells} FROM {raw.relation})"
 
 
-def _moment(timed: _Reading | None) -> str:
+def _moment(timed: _Reading) -> str:
     """SQL: the time a row was written, to order rows of one day."""
-    if timed is None:
-        return "NULL::TIMESTAMP"
     return f"coalesce(TRY_CAST(r.{timed.source} AS TIMESTAMP), {'m_' + timed.source + '.moment' if timed.join else timed.value}::TIMESTAMP)"
 
 
 def _unread(engine: Engine, raw: RawTable, reading: _Reading) -> str:
     engine.register("_bad", pa.table({"text": reading.unreadable}))
     count, line = engine.execute(
-        f"SELECT count(*), min({raw.line}) FROM {raw.relation} WHERE {reading.source} IN (SELECT text FROM _bad) AND _why IS NULL"
+        f"SELECT count(*), min(_line) FROM {numbered(raw)} WHERE {reading.source} IN (SELECT text FROM _bad) AND _why IS NULL"
     ).fetchone()
     engine.execute("DROP TABLE _bad")
     first = reading.unreadable[0][:60]
@@ -236,12 +241,12 @@ class _Style:
             if not row[2 * n]:
                 continue
             if column.kind in _DATES:
-                found[source] = f"TRY_CAST(r.{source} AS DATE)"
+                found[source] = f"CASE WHEN r._why IS NULL THEN TRY_CAST(r.{source} AS DATE) END"
             elif column.kind == "share":
                 if (row[2 * n + 1] or 0) <= 100:
                     found[source] = f"TRY_CAST(r.{source} AS DOUBLE)" + (" / 100" if (row[2 * n + 1] or 0) > 1 else "")
             else:
-                found[source] = f"CAST(TRY_CAST(r.{source} AS DOUBLE) AS {DUCKDB_TYPE[column.kind]})"
+                found[source] = f"TRY_CAST(TRY_CAST(r.{source} AS DOUBLE) AS {DUCKDB_TYPE[column.kind]})"
         return found
 
     def _date_styles(
@@ -337,7 +342,7 @@ class _Style:
         return _Reading(
             column,
             source,
-            f"CAST({alias}.value AS {DUCKDB_TYPE[column.kind]})",
+            f"TRY_CAST({alias}.value AS {DUCKDB_TYPE[column.kind]})",
             f"coalesce({alias}.bad, false)",
             join,
             unreadable,
@@ -345,9 +350,23 @@ class _Style:
 
 
 def _text_value(source: str, column: Column) -> str:
-    """SQL for text: words for nothing are null, an id loses its decoration."""
+    """SQL for text: words for nothing are null, an id loses its decoration.
+
+    A category is left as it is: ``categories`` looks at its different values anyway, which costs less.
+    """
     text = f"r.{source}"
+    if column.kind == "category":
+        return text
     if column.kind == "id":
         nothing = ", ".join(quote(word) for word in sorted(NO_ID))
-        text = f"CASE WHEN {text} NOT IN ({nothing}) THEN regexp_replace(split_part({text}, ';', 1), '^zcrm_', '') END"
-    return f"CASE WHEN length(r.{source}) <= {_LONGEST_NULL} AND lower(r.{source}) IN ({_NULL_TEXT}) THEN NULL ELSE {text} END"
+        text = f"CASE WHEN {text} NOT IN ({nothing}) THEN {_bare_id(text)} END"
+    empty = f"length(r.{source}) <= {_LONGEST_NULL} AND lower(r.{source}) IN ({_NULL_TEXT})"
+    return f"CASE WHEN {empty} THEN NULL ELSE {text} END"
+
+
+def _bare_id(text: str) -> str:
+    """SQL: the first of several ids, without the prefix that Zoho writes."""
+    return (
+        f"CASE WHEN contains({text}, ';') OR starts_with({text}, 'zcrm_') "
+        f"THEN regexp_replace(split_part({text}, ';', 1), '^zcrm_', '') ELSE {text} END"
+    )

@@ -8,7 +8,7 @@ punctuation alone ("GTXPro", "GTX Pro") is matched and reported.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -46,6 +46,11 @@ LINKS = (
     Link("account_id", "accounts", "account_id", "", {"industry": "segment", "region": "region"}),
     Link("lead_id", "leads", "lead_id", "", {"channel": "source", "industry": "segment"}),
 )
+
+
+def carried(tables: Collection[str]) -> set[str]:
+    """The fields of opportunities that the lookups there are may fill."""
+    return {target for link in LINKS if link.lookup in tables for target in link.carried.values()}
 
 
 def resolve(engine: Engine, tables: set[str]) -> list[tuple[int, str]]:

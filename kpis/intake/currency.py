@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from kpis.engine import Engine
 from kpis.intake import fields
 from kpis.intake.raw import quote
-from kpis.intake.tables import reject, working
+from kpis.intake.tables import real, reject, working
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,8 @@ def _rates(engine: Engine) -> None:
 
 def _convert(engine: Engine, table: str, day: str, wanted: str) -> None:
     name = working(table)
-    money = [c.name for c in fields.working_columns(table) if c.kind == "money" and c.name != "list_price"]
+    stored = real(engine, table)
+    money = [c.name for c in fields.working_columns(table) if c.kind == "money" and c.name in stored - {"list_price"}]
     engine.execute(f"ALTER TABLE {name} ADD COLUMN _rate DOUBLE")
     engine.execute(f"UPDATE {name} SET _rate = 1 WHERE currency IS NULL OR upper(currency) = {quote(wanted)}")
     engine.execute(

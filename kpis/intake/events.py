@@ -14,7 +14,7 @@ from kpis.engine import Engine
 from kpis.intake import mapping
 from kpis.intake.lookups import Recognised
 from kpis.intake.mapping import Mapped
-from kpis.intake.raw import RawTable, numbered, quote
+from kpis.intake.raw import RawTable, drop, numbered, quote
 from kpis.intake.tables import reject, working
 from kpis.intake.words import plain
 
@@ -72,7 +72,7 @@ def _widened(engine: Engine, file: Recognised, added: list[tuple[str, str]]) -> 
     relation = f"{raw.relation}e"
     cells = ", ".join(f"{sql} AS c{width + n}" for n, (_, sql) in enumerate(added))
     engine.execute(f"CREATE TABLE {relation} AS SELECT *, {cells} FROM {numbered(raw)}")
-    engine.execute(f"DROP TABLE {raw.relation}")
+    drop(engine, raw)
     header = raw.header + tuple(f"{name} (from the changes)" for name, _ in added)
     columns = ", ".join(f"c{n}" for n in range(len(header)))
     sample = tuple(engine.execute(f"SELECT {columns} FROM {relation} WHERE _why IS NULL LIMIT 200").fetchall())

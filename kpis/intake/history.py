@@ -3,50 +3,56 @@
 from __future__ import annotations
 
 from kpis.engine import Engine
+from kpis.intake import tables
 from kpis.intake.tables import blank, reject, working
+from kpis.schema import TABLES
 
 _NAME = working("opportunity_history")
 _STATE = ("stage", "amount", "expected_close", "forecast_category", "probability", "owner")
 
 
-def set_order(engine: Engine) -> None:
-    """Number the changes: unique, rising with time within an opportunity, in file order within one moment.
+MADE = frozenset("name account_name created_at stage amount close_date owner probability forecast_category".split())
+"""Fields of opportunities that a history can tell."""
 
-    A file written newest first is read from its end, or changes of one day would run backwards.
+
+def store(engine: Engine) -> None:
+    """Write the table of history, its changes numbered: unique, rising with time, in file order within one moment.
+
+    A file written newest first is read from its end, or changes of one day would run backwards. What a change
+    leaves out is as it was: each row is filled up to a whole state.
     """
-    engine.execute(
+    newest_first = engine.execute(
         f"""
-        CREATE TABLE _ordered AS
-        WITH direction AS (
-            SELECT _file, CASE WHEN sum(CASE WHEN changed_at < before THEN 1 ELSE 0 END) > sum(CASE WHEN changed_at > before THEN 1 ELSE 0 END) THEN -1 ELSE 1 END AS sign
-            FROM (SELECT _file, changed_at, lag(changed_at) OVER (PARTITION BY _file, opportunity_id ORDER BY _line) AS before FROM {_NAME} WHERE _why IS NULL AND NOT _merged AND _line <= 20000) GROUP BY 1)
-        SELECT h.* EXCLUDE (seq),
-               CASE WHEN _why IS NULL AND NOT _merged
-                    THEN row_number() OVER (ORDER BY _why IS NOT NULL OR _merged, opportunity_id, coalesce(_at, changed_at), _file, sign * _line) END AS seq
-        FROM {_NAME} h LEFT JOIN direction USING (_file)
+        SELECT _file FROM (
+            SELECT _file, changed_at, lag(changed_at) OVER (PARTITION BY _file, opportunity_id ORDER BY _line) AS before
+            FROM {_NAME} WHERE _why IS NULL AND NOT _merged AND _line <= 20000)
+        GROUP BY 1
+        HAVING sum(CASE WHEN changed_at < before THEN 1 WHEN changed_at > before THEN -1 ELSE 0 END) > 0
         """
+    ).fetchall()
+    listed = ", ".join(str(row[0]) for row in newest_first) or "NULL"
+    line = f"CASE WHEN _file IN ({listed}) THEN -_line ELSE _line END" if newest_first else "_line"
+    tables.store(
+        engine, "opportunity_history", f"row_number() OVER (ORDER BY coalesce(_at, changed_at), _file, {line})"
     )
-    engine.execute(f"DROP TABLE {_NAME}")
-    engine.execute(f"ALTER TABLE _ordered RENAME TO {_NAME}")
+    _carry_forward(engine)
 
 
-def carry_forward(engine: Engine) -> None:
-    """A change that names one field leaves the others as they were: fill each row up to a whole state."""
-    counts = engine.execute(
-        f"SELECT count(*), {', '.join(f'count({c})' for c in _STATE)} FROM {_NAME} WHERE _why IS NULL AND NOT _merged"
-    ).fetchone()
+def _carry_forward(engine: Engine) -> None:
+    name = '"opportunity_history"'
+    counts = engine.execute(f"SELECT count(*), {', '.join(f'count({c})' for c in _STATE)} FROM {name}").fetchone()
     partly = [c for c, n in zip(_STATE, counts[1:], strict=True) if 0 < n < counts[0]]
     if not partly:
         return
+    filled = [*partly, *(f"{c}_n" for c in partly if c in TABLES["opportunity_history"].dates)]
+    values = ", ".join(f"last_value({c} IGNORE NULLS) OVER changes AS {c}" for c in filled)
     lacking = " OR ".join(f"{c} IS NULL" for c in partly)
-    filled = ", ".join(f"last_value({c} IGNORE NULLS) OVER changes AS {c}" for c in partly)
     engine.execute(
         f"""
-        UPDATE {_NAME} SET {", ".join(f"{c} = f.{c}" for c in partly)}
-        FROM (SELECT seq, {filled} FROM {_NAME}
-              WHERE seq IS NOT NULL AND opportunity_id IN (SELECT opportunity_id FROM {_NAME} WHERE seq IS NOT NULL AND ({lacking}))
+        UPDATE {name} SET {", ".join(f"{c} = f.{c}" for c in filled)}
+        FROM (SELECT seq, {values} FROM {name} WHERE opportunity_id IN (SELECT opportunity_id FROM {name} WHERE {lacking})
               WINDOW changes AS (PARTITION BY opportunity_id ORDER BY seq)) f
-        WHERE {_NAME}.seq = f.seq
+        WHERE {name}.seq = f.seq
         """
     )
 
@@ -104,10 +110,11 @@ def stage_from_probability(engine: Engine) -> str:
     That is so when nearly no opportunity ever changes its stage while many change their probability.
     """
     name = f"{_NAME} WHERE _why IS NULL AND NOT _merged AND opportunity_id IS NOT NULL"
+    few = f"{name} AND hash(opportunity_id) % greatest(1, (SELECT count(*) FROM {_NAME}) // 100000) = 0"
     several, still, moving = engine.execute(
         f"""
         SELECT count(*), count(*) FILTER (stages <= 1), count(*) FILTER (stages <= 1 AND chances > 1)
-        FROM (SELECT count(DISTINCT stage) AS stages, count(DISTINCT probability) AS chances FROM {name} GROUP BY opportunity_id HAVING count(*) > 1)
+        FROM (SELECT count(DISTINCT stage) AS stages, count(DISTINCT probability) AS chances FROM {few} GROUP BY opportunity_id HAVING count(*) > 1)
         """
     ).fetchone()
     if several < 3 or still < 0.95 * several or moving < 0.3 * several:

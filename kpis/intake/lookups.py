@@ -15,7 +15,7 @@ from kpis.intake import fields, mapping
 from kpis.intake.formats import Format
 from kpis.intake.mapping import Mapped
 from kpis.intake.profile import Profile
-from kpis.intake.raw import RawTable, numbered
+from kpis.intake.raw import RawTable, drop, numbered
 
 COVERED = 0.9
 """The share of a column's different values that a key must hold to be what the column refers to."""
@@ -110,7 +110,7 @@ def _join(
         f"CREATE TABLE {relation} AS SELECT p._line, p._why, {own}{', ' + added if added else ''} FROM {numbered(parent.raw)} p "
         f"LEFT JOIN (SELECT * FROM {numbered(child.raw)} WHERE _why IS NULL QUALIFY row_number() OVER (PARTITION BY c{key} ORDER BY _line) = 1) k ON p.c{column} = k.c{key} ORDER BY p._line"
     )
-    engine.execute(f"DROP TABLE {parent.raw.relation}")
+    drop(engine, parent.raw)
     header = parent.raw.header + tuple(child.raw.header[n] for n in taken)
     index = {
         row[key]: row
@@ -173,7 +173,7 @@ def _best_key(c: int, current: int | None, files: Sequence[Recognised], values: 
         (f.raw, n) for i, f in enumerate(files) if i != c and f.table and f.into is None and f.table != file.table
         for n, m in enumerate(f.mapped) if m.field and _points_at(f.table, m.field) == file.table
     ]  # fmt: skip
-    if not pointing:
+    if not pointing or (file.raw.line == "NULL" and current is not None):
         return current
     scores = {}
     for n, header in enumerate(file.raw.header):
@@ -247,6 +247,8 @@ class _Values:
         """Whether the values of a column differ from row to row (a few that repeat are forgiven)."""
         if not self._sampled(raw, n)[1]:
             return False
+        if raw.line == "NULL":
+            return True
         different, filled = self._of(raw, n)
         return len(different) >= 0.98 * filled and filled >= 0.98 * raw.rows
 
@@ -261,7 +263,7 @@ class _Values:
             return 0.0
         held = self._of(other, k)[0]
         quick = len(sampled & held) / len(sampled)
-        if quick < 0.5 * COVERED:
+        if quick < 0.5 * COVERED or raw.line == "NULL":
             return quick
         wanted = self._of(raw, n)[0]
         return len(wanted & held) / len(wanted)

@@ -191,7 +191,9 @@ def set_amounts(engine: Engine) -> tuple[bool, list[tuple[int, str]]]:
     )
     notes = _said_by_file(engine, "amount_basis = 'list price'", "no amount; the list price stands in")
     notes += _said_by_file(engine, "amount < 0", "a negative amount, kept as a credit or reduction")
-    notes += _said_by_file(engine, "created_at IS NULL", "no created date; in the pipeline, but in no count of what was created")
+    notes += _said_by_file(
+        engine, "created_at IS NULL", "no created date; in the pipeline, but in no count of what was created"
+    )
     return at_close, notes
 
 

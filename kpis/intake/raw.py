@@ -45,7 +45,7 @@ class RawTable:
     header
         The column names as written, made different where they repeat.
     line
-        SQL for the line of a row.
+        SQL for the line of a row; ``NULL`` for a big file that is a view on it: there the order of rows tells.
     width
         How many of the columns are its own; the others were joined.
     decimal_comma
@@ -90,7 +90,7 @@ def load(engine: Engine, source: Source, scratch: Path, known: Known) -> list[Ra
         tables = _workbook(engine, source, scratch, known)
     else:
         tables = _text(engine, source, scratch, known)
-    return [replace(t, width=len(t.header), sample=_sample(engine, t)) for t in tables]
+    return [replace(t, width=len(t.header), sample=t.sample or _sample(engine, t)) for t in tables]
 
 
 def _text(engine: Engine, source: Source, scratch: Path, known: Known) -> list[RawTable]:
@@ -98,7 +98,11 @@ def _text(engine: Engine, source: Source, scratch: Path, known: Known) -> list[R
     table = _regular(engine, source, dialect, known)
     if table:
         return [table]
-    said = [] if dialect.encoding.startswith("utf-8") else [f"read as {text.NAMES.get(dialect.encoding, dialect.encoding)}"]
+    said = (
+        []
+        if dialect.encoding.startswith("utf-8")
+        else [f"read as {text.NAMES.get(dialect.encoding, dialect.encoding)}"]
+    )
     lines = text.records(source.path, dialect, said)
     tables = _irregular(engine, source, scratch, lines, known, source.name, source.stem)
     if not tables:
@@ -139,25 +143,43 @@ def _regular(engine: Engine, source: Source, dialect: text.Dialect, known: Known
         f"nullif(trim(c{n}, {quote(_BLANKS)}), '') AS c{n}" if odd_blanks else f"nullif(trim(c{n}), '') AS c{n}"
         for n in range(width)
     )
+    is_big = source.path.stat().st_size > limits.REREAD_FROM
     try:
-        engine.execute(f"CREATE TABLE {relation} AS SELECT {_why(width)} AS _why, {cells} FROM {reader}")
+        kind = "VIEW" if is_big else "TABLE"
+        engine.execute(f"CREATE {kind} {relation} AS SELECT {_why(width)} AS _why, {cells} FROM {reader}")
+        rows = _count(engine, relation)
     except duckdb.Error:
-        return None
-    rows = _count(engine, relation)
-    if rows + 1 != lines:
-        engine.execute(f"DROP TABLE {relation}")
-        return None
+        rows = -1
+    line = "NULL" if is_big else "(rowid + 2)"
     header = _different([cell.strip() for cell in head[0][1]])
-    return RawTable(
-        source,
-        source.name,
-        source.stem,
-        relation,
-        header,
-        rows,
-        line="(rowid + 2)",
-        decimal_comma=dialect.delimiter == ";",
+    table = RawTable(
+        source, source.name, source.stem, relation, header, rows, line=line, decimal_comma=dialect.delimiter == ";"
     )
+    if rows + 1 != lines:
+        drop(engine, table)
+        return None
+    return replace(table, sample=_spread_sample(source.path, dialect, width) if is_big else ())
+
+
+def _spread_sample(path: Path, dialect: text.Dialect, width: int) -> tuple[tuple[str | None, ...], ...]:
+    """Rows from twenty places of a regular file, without reading the rest."""
+    rows: list[tuple[str | None, ...]] = []
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        for place in range(20):
+            file.seek(place * size // 20)
+            file.readline()
+            lines = [file.readline().decode("utf-8", errors="replace") for _ in range(12)]
+            for cells in csv.reader(lines, delimiter=dialect.delimiter or ","):
+                if len(cells) == width:
+                    rows.append(tuple(cell.strip() or None for cell in cells))
+    return tuple(rows)
+
+
+def drop(engine: Engine, raw: RawTable) -> None:
+    """Forget a raw table: its rows, or the view that reads them from its file."""
+    kind = "VIEW" if raw.line == "NULL" else "TABLE"
+    engine.execute(f"DROP {kind} IF EXISTS {raw.relation}")
 
 
 def _irregular(

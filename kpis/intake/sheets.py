@@ -55,11 +55,19 @@ def read(path: Path, scratch: Path) -> list[Sheet]:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise InputError(f"the workbook takes longer than {limits.WORKER_SECONDS} seconds to open", way_out=_WAY_OUT) from None
+        raise InputError(
+            f"the workbook takes longer than {limits.WORKER_SECONDS} seconds to open", way_out=_WAY_OUT
+        ) from None
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines()
-        why = said[-1][:200] if said and done.returncode == 1 else f"it asks for more than {limits.WORKER_BYTES >> 30} GB of memory or is damaged"
-        raise InputError(f"the workbook cannot be read: {why}", way_out="Open it and save it again, or " + _WAY_OUT.lower())
+        why = (
+            said[-1][:200]
+            if said and done.returncode == 1
+            else f"it asks for more than {limits.WORKER_BYTES >> 30} GB of memory or is damaged"
+        )
+        raise InputError(
+            f"the workbook cannot be read: {why}", way_out="Open it and save it again, or " + _WAY_OUT.lower()
+        )
     found = json.loads((folder / "sheets.json").read_text(encoding="utf-8"))
     return [Sheet(name, shown, folder / f"{n}.csv") for n, (name, shown) in enumerate(found)]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -74,7 +74,9 @@ def given(engine: Engine, settings: Settings, uploaded: bool) -> list[Found]:
     return [Found(*row) for row in rows]
 
 
-def order(stages: Sequence[Found], first_seen: Mapping[str, float], says: Mapping[str, str]) -> tuple[list[Found], str]:
+def order(
+    stages: Sequence[Found], first_seen: Callable[[], Mapping[str, float]], says: Mapping[str, str]
+) -> tuple[list[Found], str]:
     """The stages in the order of the process, and what the order comes from.
 
     Open stages by given positions, else by the number their names begin with, else by default probability,
@@ -85,34 +87,35 @@ def order(stages: Sequence[Found], first_seen: Mapping[str, float], says: Mappin
     ends = [s for s in stages if s not in open_ones]
     numbered = {s.stage: int(m[1] or m[2]) for s in open_ones if (m := _NUMBER.match(s.stage))}
     probabilities = {s.stage: s.default_probability for s in open_ones if s.default_probability is not None}
-    choices: list[tuple[Mapping[str, float], str]] = [
-        ({s.stage: s.position for s in open_ones if s.position is not None}, "the positions given"),
-        (numbered, "the numbers in their names"),
-        (probabilities, "their probabilities"),  # type: ignore[list-item]
+    choices: list[tuple[Callable[[], Mapping[str, float]], str]] = [
+        (lambda: {s.stage: s.position for s in open_ones if s.position is not None}, "the positions given"),
+        (lambda: numbered, "the numbers in their names"),
+        (lambda: probabilities, "their probabilities"),
         (first_seen, "the order in which deals reach them"),
-        (
-            {
-                s.stage: n
-                for s in open_ones
-                for n, words in reversed(list(enumerate(_USUAL)))
-                if re.search(rf"\b(?:{words})", plain(s.stage).replace("_", " "))
-            },
-            "what stages are usually called",
-        ),
+        (lambda: _usual_places([s.stage for s in open_ones]), "what stages are usually called"),
     ]
-    for places, source in choices:
-        named = {s.stage for s in open_ones if s.stage in places}
-        if (
-            named
-            and len(named) >= 0.66 * len(open_ones)
-            and (len({places[n] for n in named}) == len(named) or source == "the positions given")
-        ):
+    places: Mapping[str, float] = {}
+    source = "their names" if len(open_ones) > 1 else "the only one"
+    for choice, what in choices:
+        found = choice()
+        named = {s.stage for s in open_ones if s.stage in found}
+        apart = len({found[n] for n in named}) == len(named) or what == "the positions given"
+        if named and len(named) >= 0.66 * len(open_ones) and apart:
+            places, source = found, what
             break
-    else:
-        places, source = {}, "their names" if len(open_ones) > 1 else "the only one"
     ordered = sorted(open_ones, key=lambda s: (places.get(s.stage, 1e9), plain(s.stage)))
     ends.sort(key=lambda s: (says.get(s.stage) != "won", s.position or 0, s.stage))
     return [replace(s, position=n) for n, s in enumerate([*ordered, *ends], 1)], source
+
+
+def _usual_places(names: Sequence[str]) -> dict[str, float]:
+    """Stage -> place of the first word of its name that stages are usually called by."""
+    return {
+        name: place
+        for name in names
+        for place, words in reversed(list(enumerate(_USUAL)))
+        if re.search(rf"\b(?:{words})", plain(name).replace("_", " "))
+    }
 
 
 def qualified(stages: Sequence[Found], says: Mapping[str, str]) -> list[Found]:
@@ -148,8 +151,7 @@ def build(
     known = {s.stage for s in agreed}
     extra = [s for s in names if s.stage not in known]
     every = [*agreed, *extra]
-    first_seen = _first_seen(engine) if has_history else {}
-    ordered, source = order(every, first_seen, says)
+    ordered, source = order(every, lambda: _first_seen(engine) if has_history else {}, says)
     ordered = qualified(ordered, says)
     engine.register(
         "stages",
@@ -219,10 +221,10 @@ def _seen(engine: Engine, has_history: bool) -> list[Found]:
 
 
 def _first_seen(engine: Engine) -> dict[str, float]:
-    """Stage -> mean place in the order in which deals first reach their stages, from 0 (first) to 1."""
+    """Stage -> median place in the order in which deals first reach their stages (the mean parts equals)."""
     rows = engine.execute(
-        f"""
-        WITH firsts AS (SELECT opportunity_id, stage, min(seq) AS first FROM {working("opportunity_history")} WHERE _why IS NULL AND NOT _merged AND stage IS NOT NULL GROUP BY ALL),
+        """
+        WITH firsts AS (SELECT opportunity_id, stage, min(seq) AS first FROM opportunity_history WHERE stage IS NOT NULL AND hash(opportunity_id) % greatest(1, (SELECT count(*) FROM opportunity_history) // 500000) = 0 GROUP BY ALL),
         places AS (SELECT stage, row_number() OVER (PARTITION BY opportunity_id ORDER BY first) AS place FROM firsts)
         SELECT stage, median(place) + avg(place) / 1000 FROM places GROUP BY 1
         """

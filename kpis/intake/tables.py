@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 
 from kpis.engine import Engine
 from kpis.intake import fields
 from kpis.intake.clean import Cleaned
-from kpis.intake.raw import quote
+from kpis.intake.raw import drop, quote
 from kpis.schema import DUCKDB_TYPE
 
 EVENTS = frozenset(
@@ -31,20 +32,68 @@ def working(table: str) -> str:
     return f"_all_{table}"
 
 
-def unite(engine: Engine, table: str, files: Sequence[Cleaned]) -> None:
-    """One working table of the typed tables of all its files."""
-    first, *rest = files
-    engine.execute(f"ALTER TABLE {first.relation} RENAME TO {working(table)}")
-    for cleaned in rest:
-        engine.execute(f"INSERT INTO {working(table)} SELECT * FROM {cleaned.relation}")
-        engine.execute(f"DROP TABLE {cleaned.relation}")
+_SET = {
+    "opportunities": frozenset(
+        "opportunity_id account_id status created_at expected_close closed_at amount amount_basis stage".split()
+    ),
+    "opportunity_history": frozenset("stage amount expected_close forecast_category probability owner".split()),
+}
+"""Columns that rules write, whatever the files bring."""
+_FRAME = {
+    "_file": "INTEGER",
+    "_line": "INTEGER",
+    "_why": "VARCHAR",
+    "_merged": "BOOLEAN",
+    "_at": "TIMESTAMP",
+    "_bad_close": "VARCHAR",
+}
+
+
+def unite(engine: Engine, table: str, files: Sequence[Cleaned], also: Collection[str] = ()) -> None:
+    """One working table of the rows of all files: ``_file``, ``_line``, why a row is set aside, whether it is merged, its moment.
+
+    Columns that no file brings and no rule writes (``also`` names more that one does) cost nothing: they are
+    computed as null when read.
+    """
+    brought = {name for cleaned in files for name in cleaned.values}
+    _create(engine, table, brought | _SET.get(table, frozenset()) | set(also))
+    name = working(table)
+    for cleaned in files:
+        values = {"_file": str(cleaned.number), "_line": "r._line", "_merged": "false"} | cleaned.values
+        before = engine.execute(f"SELECT count(*) FROM {name}").fetchone()[0]
+        selected = ", ".join(f'{sql} AS "{column}"' for column, sql in values.items())
+        engine.execute(f"INSERT INTO {name} BY NAME SELECT {selected} FROM {cleaned.source}")
+        if cleaned.raw.line == "NULL":
+            engine.execute(f"UPDATE {name} SET _line = rowid - {before} + 2 WHERE _file = {cleaned.number}")
+        for relation in cleaned.maps:
+            engine.execute(f"DROP TABLE {relation}")
+        drop(engine, cleaned.raw)
 
 
 def blank(engine: Engine, table: str) -> None:
     """An empty working table."""
-    cells = [f'NULL::{DUCKDB_TYPE[c.kind]} AS "{c.name}"' for c in fields.working_columns(table)]
-    shape = "NULL::INTEGER AS _file, NULL::INTEGER AS _line, NULL::VARCHAR AS _why, false AS _merged, NULL::TIMESTAMP AS _at, NULL::VARCHAR AS _bad_close"
-    engine.execute(f"CREATE TABLE {working(table)} AS SELECT {shape}, {', '.join(cells)} LIMIT 0")
+    _create(engine, table, {c.name for c in fields.working_columns(table)} | set(_FRAME))
+
+
+def _create(engine: Engine, table: str, real: Collection[str]) -> None:
+    columns = {**_FRAME, **{c.name: DUCKDB_TYPE[c.kind] for c in fields.working_columns(table)}}
+    kept = set(real) | {"_file", "_line", "_why", "_merged"} | ({"_at"} if table == "opportunity_history" else set())
+    engine.execute(
+        f"CREATE TABLE {working(table)} ({', '.join(_defined(n, kind, n in kept) for n, kind in columns.items())})"
+    )
+
+
+def _defined(name: str, kind: str, is_real: bool) -> str:
+    """SQL for a column, or for one that is null on every row and takes no room."""
+    return f'"{name}" {kind}' + ("" if is_real else f" GENERATED ALWAYS AS (NULL::{kind}) VIRTUAL")
+
+
+def real(engine: Engine, table: str) -> frozenset[str]:
+    """The columns of a working table that are stored and can be written."""
+    rows = engine.execute(f"SELECT name FROM pragma_table_info('{working(table)}')").fetchall()
+    sql = engine.execute(f"SELECT sql FROM duckdb_tables() WHERE table_name = '{working(table)}'").fetchone()[0]
+    computed = set(re.findall(r'"?(\w+)"? \w+ GENERATED', sql))
+    return frozenset(row[0] for row in rows) - computed
 
 
 def merge_duplicates(engine: Engine, table: str) -> None:
@@ -54,7 +103,8 @@ def merge_duplicates(engine: Engine, table: str) -> None:
     the row that stays. Equal rows of a table without a key are merged unless they may be two events.
     """
     name, spec = working(table), fields.TABLES[table]
-    content = [c.name for c in fields.columns(table)]
+    stored = real(engine, table)
+    content = [c.name for c in fields.columns(table) if c.name in stored]
     key = [k for k in spec.key if k != "pipeline"]
     if not key or not engine.execute(f"SELECT count({_listed(key[:1])}) FROM {name}").fetchone()[0]:
         if table in EVENTS:
@@ -93,25 +143,44 @@ def merge_duplicates(engine: Engine, table: str) -> None:
     engine.execute("DROP TABLE _again")
 
 
-def store(engine: Engine, table: str, order: str = "") -> frozenset[str]:
-    """Write the accepted rows as the canonical table, day companions beside the dates; returns the columns that hold a value."""
+def store(engine: Engine, table: str, seq: str = "") -> None:
+    """Write the accepted rows as the canonical table, day companions beside the dates.
+
+    Columns without any value take no room. ``seq`` is SQL for the column of that name.
+    """
     spec = fields.TABLES[table]
-    selected = []
-    for column in spec.columns:
-        selected.append(f'CAST("{column.name}" AS {DUCKDB_TYPE[column.kind]}) AS "{column.name}"')
-        if column.name in spec.dates:
-            selected.append(f'CAST("{column.name}" - DATE \'1970-01-01\' AS INTEGER) AS "{column.name}_n"')
-    engine.execute(
-        f'CREATE TABLE "{table}" AS SELECT {", ".join(selected)} FROM {working(table)} WHERE _why IS NULL AND NOT _merged {order}'
+    # a table needs one column that is stored, even when nothing is in it
+    filled_in = (
+        {spec.names[0]}
+        | _filled_in(engine, working(table), spec.names, "WHERE _why IS NULL AND NOT _merged")
+        | ({"seq"} if seq else set())
     )
-    return filled(engine, table)
+    shape, values = [], {}
+    for column in spec.columns:
+        shape.append(_defined(column.name, DUCKDB_TYPE[column.kind], column.name in filled_in))
+        values[column.name] = seq if column.name == "seq" and seq else f'"{column.name}"'
+        if column.name in spec.dates:
+            shape.append(_defined(f"{column.name}_n", "INTEGER", column.name in filled_in))
+            values[f"{column.name}_n"] = f"CAST(\"{column.name}\" - DATE '1970-01-01' AS INTEGER)"
+    engine.execute(f'CREATE TABLE "{table}" ({", ".join(shape)})')
+    selected = {n: sql for n, sql in values.items() if n in filled_in or n.removesuffix("_n") in filled_in}
+    if selected:
+        engine.execute(
+            f'INSERT INTO "{table}" BY NAME SELECT {", ".join(f"{sql} AS {_listed([n])}" for n, sql in selected.items())} '
+            f"FROM {working(table)} WHERE _why IS NULL AND NOT _merged"
+        )
 
 
 def filled(engine: Engine, table: str) -> frozenset[str]:
     """The columns of a stored table that hold a value."""
-    names = fields.TABLES[table].names
-    counts = engine.execute(f'SELECT {", ".join(f"count({_listed([n])})" for n in names)} FROM "{table}"').fetchone()
-    return frozenset(c for c, n in zip(names, counts, strict=True) if n)
+    return _filled_in(engine, f'"{table}"', fields.TABLES[table].names)
+
+
+def _filled_in(engine: Engine, name: str, columns: Sequence[str], where: str = "") -> frozenset[str]:
+    counts = engine.execute(
+        f"SELECT {', '.join(f'count({_listed([c])})' for c in columns)} FROM {name} {where}"
+    ).fetchone()
+    return frozenset(c for c, n in zip(columns, counts, strict=True) if n)
 
 
 def reject(engine: Engine, table: str, where: str, reason: str) -> None:

@@ -146,9 +146,7 @@ def records(path: Path, dialect: Dialect, said: list[str]) -> Iterator[tuple[int
             yield from _quoted(lines, dialect.delimiter, dialect.skip + 1, said)
 
 
-def _quoted(
-    lines: Iterator[str], delimiter: str, line: int, said: list[str]
-) -> Iterator[tuple[int, list[str]]]:
+def _quoted(lines: Iterator[str], delimiter: str, line: int, said: list[str]) -> Iterator[tuple[int, list[str]]]:
     again: deque[str] = deque()
     taken: list[str] = []
 

@@ -12,7 +12,8 @@ from scipy import stats
 from kpis.measures.core.formulas import working_days
 from kpis.measures.core.grid import Grid, first_reason
 from kpis.measures.core.known import Known, is_one_of
-from kpis.measures.core.quantities import Count, Days, Derived, Ledger, Mean, Median, Quantity, Ratio, Share, attempt
+from kpis.measures.core.quantities import Count, Days, Derived, Ledger, Mean, Median, Ratio, Share
+from kpis.measures.core.quantity import Quantity, attempt
 from kpis.measures.core.rows import Reducer, Rows, Scan, Window
 from kpis.measures.leads import is_meeting
 from kpis.measures.registry import measure
@@ -22,9 +23,9 @@ from kpis.measures.registry import measure
 def activity_per_win(known: Known) -> dict[str, Quantity]:
     """Activities for each win.
 
-    Definition: Activities logged in the period for each opportunity won in it; activities and wins of each seller, their
-        ratio, and the rank correlation between the two over the sellers (do the busier ones win more?). Names are
-        personal data: show them only to those who may see them.
+    Definition: Activities logged in the period for each opportunity won in it; activities and wins of each seller,
+        their ratio, and the rank correlation between the two over the sellers (do the busier ones win more?). Names
+        are personal data: show them only to those who may see them.
     Formula: A ÷ W, "no wins" where W = 0; by seller A_r, W_r, A_r ÷ W_r; Spearman's rank correlation of A_r and W_r
     Unit: ratio
     Needs: activities.occurred_at, opportunities.closed_at
@@ -60,7 +61,10 @@ def _ranks(known: Known, done: Rows) -> Quantity:
 
 @dataclass(frozen=True, eq=False)
 class RankCorrelation(Quantity):
-    """Spearman's rank correlation over sellers of activities and wins; interval by Fisher's z (Bonett and Wright 2000)."""
+    """Spearman's rank correlation over sellers of activities and wins; interval by Fisher's z.
+
+    Variance (1 + r²/2)/(n − 3): Bonett and Wright (2000).
+    """
 
     first: Rows
     second: Rows
@@ -103,9 +107,9 @@ class RankCorrelation(Quantity):
 def selling_time(known: Known) -> dict[str, Quantity]:
     """Share of sellers' working time spent with prospects and customers.
 
-    Definition: Hours of the activities of the period in which a prospect or customer took part, over the working hours of the
-        sellers: full-time equivalents that carry a quota (all of sales where that is not recorded) times working days
-        times hours a day; the face-to-face part apart, and hours per seller and week.
+    Definition: Hours of the activities of the period in which a prospect or customer took part, over the working
+        hours of the sellers: full-time equivalents that carry a quota (all of sales where that is not recorded) times
+        working days times hours a day; the face-to-face part apart, and hours per seller and week.
     Formula: Σ duration[with prospect or customer] ÷ (seller FTE × working hours in P); hours ÷ FTE ÷ weeks
     Unit: share
     Needs: activities.occurred_at, activities.duration_minutes, headcount.fte, headcount.department
@@ -153,12 +157,13 @@ def _over(hours: Grid, fte: Grid, ends: Grid, capacity: np.ndarray) -> Grid:
 def valuable_meeting_share(known: Known) -> dict[str, Quantity]:
     """Share of calls and meetings that moved a deal on.
 
-    Definition: Of the calls and meetings of the period, those flagged as valuable, or after which the opportunity moved to
-        a later stage within the agreed days (14). Recent ones may still turn out valuable.
-    Formula: valuable = flagged ∨ stage of the linked opportunity advanced ≤ 14 days after; # valuable ÷ # calls and meetings
+    Definition: Of the calls and meetings of the period, those flagged as valuable, or after which the opportunity
+        moved to a later stage within the agreed days (14). Recent ones may still turn out valuable.
+    Formula: valuable = flagged ∨ stage of the linked opportunity advanced ≤ 14 days after; # valuable ÷ # calls and
+        meetings
     Unit: share
-    Needs: activities.occurred_at, activities.type, activities.is_valuable;
-        or activities.occurred_at, activities.type, activities.opportunity_id, opportunities.opportunity_id, opportunity_history.stage,
+    Needs: activities.occurred_at, activities.type, activities.is_valuable; or activities.occurred_at,
+        activities.type, activities.opportunity_id, opportunities.opportunity_id, opportunity_history.stage,
         stages.position
     Source: FUNNEL-2.4, MarketingProfs: 25 metrics by funnel stage
     """
@@ -210,14 +215,15 @@ def _with_advance(known: Known, talks: Rows) -> Rows:
 def meetings_to_close(known: Known) -> dict[str, Quantity]:
     """Meetings held before a deal was won.
 
-    Definition: Meetings linked to the opportunity up to its close, of the deals won in the period; median, and the mean
-        beside it; of the lost deals apart. Deals without a meeting count 0.
+    Definition: Meetings linked to the opportunity up to its close, of the deals won in the period; median, and the
+        mean beside it; of the lost deals apart. Deals without a meeting count 0.
     Formula: median and mean # meetings up to the close over won in P
     Unit: count
     Needs: activities.opportunity_id, activities.type, activities.occurred_at, opportunities.closed_at
     Source: FUNNEL-3.3, MarketingProfs: 25 metrics by funnel stage
     """
-    closed = known.deals("closed_at").where(nw.col("is_open") == 0)
+    known.need("opportunities", "closed_at")
+    closed = Rows(known.slim, "opportunities", "closed_at_n").where(nw.col("is_open") == 0)
     met = known.frame("activities").filter(is_meeting() & ~nw.col("opportunity_id").is_null())
     met = met.select("opportunity_id", met_n=nw.col("occurred_at_n"))
     ends = closed.frame.select("opportunity_id", close_n=nw.col("closed_at_n"))

@@ -8,7 +8,8 @@ from kpis.errors import NotEnoughData
 from kpis.measures.core.formulas import NOT_OVER
 from kpis.measures.core.grid import Grid
 from kpis.measures.core.known import Known
-from kpis.measures.core.quantities import Derived, Quantity, Stacked
+from kpis.measures.core.quantities import Derived, Stacked
+from kpis.measures.core.quantity import Quantity
 from kpis.measures.core.rows import Window
 from kpis.measures.registry import find, measure
 
@@ -20,14 +21,14 @@ LIMIT = 1.0
 def combined_growth(known: Known) -> dict[str, Quantity]:
     """How the chosen measures grew together against the period before.
 
-    Definition: The weighted mean of the relative change of each chosen measure (the settings list them and their weights)
-        against the period before, turned round where lower is better and held within ±100 %. Measures without a value
-        are left out; totals of an unfinished period too. Within ±2 % of zero it is flat.
+    Definition: The weighted mean of the relative change of each chosen measure (the settings list them and their
+        weights) against the period before, turned round where lower is better and held within ±100 %. Measures
+        without a value are left out; totals of an unfinished period too. Within ±2 % of zero it is flat.
     Formula: Σ wᵢ dᵢ (xᵢ ÷ xᵢ,prev − 1) ÷ Σ wᵢ, dᵢ = −1 where lower is better
     Unit: share
-    Needs: opportunities.closed_at, opportunities.amount; or leads.mql_at; or spend.amount, leads.created_at;
-        or web_sessions.started_at, web_sessions.pages_viewed; or emails.sent_at, emails.unique_opens, emails.unique_clicks;
-        or social.date, social.impressions
+    Needs: opportunities.closed_at, opportunities.amount; or leads.mql_at; or spend.amount, leads.created_at; or
+        web_sessions.started_at, web_sessions.pages_viewed; or emails.sent_at, emails.unique_opens,
+        emails.unique_clicks; or social.date, social.impressions
     Source: MKTG-6, 30 KPIs for marketing managers
     """
     chosen: dict[str, Quantity] = {}

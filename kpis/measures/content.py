@@ -1,4 +1,4 @@
-"""Content: what is downloaded and by whom, what its leads are worth, what sales uses, what works best."""
+"""Content: what is downloaded and by whom, and what its leads are worth."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from dataclasses import dataclass
 
 import narwhals.stable.v2 as nw
 import numpy as np
-from scipy import stats
 
-from kpis.measures.core import intervals
 from kpis.measures.core.customer_states import CustomerStates
 from kpis.measures.core.dimensions import NOT_GIVEN
 from kpis.measures.core.grid import Grid
 from kpis.measures.core.known import Known, is_one_of
-from kpis.measures.core.quantities import Amount, Count, Ledger, Quantity, Ratio, Share, attempt, tried
+from kpis.measures.core.quantities import Amount, Count, Ledger, Ratio, Share
+from kpis.measures.core.quantity import Quantity, attempt
 from kpis.measures.core.rows import Panel, Reducer, Rows, Scan, Span
 from kpis.measures.registry import measure
 
@@ -68,10 +67,11 @@ class Distinct(Quantity):
 def content_usage(known: Known) -> dict[str, Quantity]:
     """Downloads, who downloads, and how many customers did before they bought.
 
-    Definition: Downloads of the period, in all and by asset; assets on offer that nobody downloaded in it; of the downloads whose
-        persona and whose asset's target are known, the share by the target persona; of the customers new in the period,
-        the share that had downloaded something before the first order.
-    Formula: # downloads; # assets on offer with 0 downloads; target ÷ downloads with known persona; new customers with ≥ 1 earlier download ÷ new customers
+    Definition: Downloads of the period, in all and by asset; assets on offer that nobody downloaded in it; of the
+        downloads whose persona and whose asset's target are known, the share by the target persona; of the customers
+        new in the period, the share that had downloaded something before the first order.
+    Formula: # downloads; # assets on offer with 0 downloads; target ÷ downloads with known persona; new customers
+        with ≥ 1 earlier download ÷ new customers
     Unit: count
     Needs: content_events.asset_id, content_events.event, content_events.occurred_at
     Source: SIX-5, six KPIs for sales and marketing alignment
@@ -87,10 +87,10 @@ def content_usage(known: Known) -> dict[str, Quantity]:
 
 
 def _unused(known: Known, downloads: Rows) -> Quantity:
-    return Unused(active_assets(known), _offered(known, downloads))
+    return Unused(active_assets(known), offered(known, downloads))
 
 
-def _offered(known: Known, rows: Rows) -> Rows:
+def offered(known: Known, rows: Rows) -> Rows:
     """Only events of assets that are on offer."""
     assets = active_assets(known).frame.select("asset_id")
     return Rows(rows.frame.join(assets, on="asset_id", how="inner"), rows.table, rows.day)
@@ -168,13 +168,14 @@ def _reached(known: Known, downloads: Rows) -> Quantity:
 def asset_lead_value(known: Known) -> dict[str, Quantity]:
     """Money won from the leads of each asset.
 
-    Definition: The amount won in the period from opportunities whose lead came from the asset (realised); what the leads the
-        asset brought in the period are worth at the money won per lead of their channel so far (expected); and the
-        realised value for each unit of money that the asset cost.
-    Formula: Σ won amount over leads with asset a; expected = Σ over channels # leads(a, c) × won per lead(c); ROI = value ÷ asset cost
+    Definition: The amount won in the period from opportunities whose lead came from the asset (realised); what the
+        leads the asset brought in the period are worth at the money won per lead of their channel so far (expected);
+        and the realised value for each unit of money that the asset cost.
+    Formula: Σ won amount over leads with asset a; expected = Σ over channels # leads(a, c) × won per lead(c); ROI =
+        value ÷ asset cost
     Unit: money
-    Needs: leads.asset_id, opportunities.closed_at, opportunities.amount, opportunities.lead_id;
-        or leads.asset_id, opportunities.closed_at, opportunities.amount, leads.opportunity_id
+    Needs: leads.asset_id, opportunities.closed_at, opportunities.amount, opportunities.lead_id; or leads.asset_id,
+        opportunities.closed_at, opportunities.amount, leads.opportunity_id
     Source: MKTG-5, 30 KPIs for marketing managers
     """
     won = known.won_with_lead.where(~nw.col("lead_asset").is_null()).by("lead_asset")
@@ -235,213 +236,3 @@ class ExpectedValue(Quantity):
             value[g, p] = sum(rows * worth.get((name, p), 0.0) for name, rows in zip(names, cell["rows"], strict=True))
             n[g, p] = cell["rows"].sum()
         return Grid.of(leads.groups, np.where(leads.begun, value, np.nan), n, why="before the first record")
-
-
-@measure({"MKTG-15": "Content performance"}, kind="derived", basis="flow", better="higher")
-def content_index(known: Known) -> dict[str, Quantity]:
-    """How each asset did against the others.
-
-    Definition: The mean percentile rank, among the assets of the period, of an asset's views, downloads, MQLs, the amount of the
-        opportunities it touched, and uses by sales, each weighing the same (those that are recorded). Reach is the mean
-        rank of views, downloads and uses, conversion that of MQLs and touched pipeline: keep where both are above the
-        middle, refresh where one is, retire where neither is.
-    Formula: index = 100 × mean percentile rank of {views, downloads, MQLs, influenced pipeline, sales uses} in P
-    Unit: index
-    Needs: content_events.asset_id, content_events.event, content_events.occurred_at
-    Source: MKTG-15, 30 KPIs for marketing managers
-    """
-    reach = {kind: Scan(events(known, kind).by("asset_id")) for kind in ("view", "download", "sales_use")}
-    conversion: dict[str, Scan] = {}
-    if known.has("leads", "mql_at", "asset_id"):
-        conversion["MQLs"] = Scan(known.leads("mql_at").where(~nw.col("asset_id").is_null()).by("asset_id"))
-    touched = tried(lambda: Amount(_touched(known), "amount"))
-    if isinstance(touched, Amount):
-        conversion["pipeline"] = Scan(touched.of, ("amount",))
-    return {
-        "index": ContentIndex({**reach, **conversion}),
-        "reach": ContentIndex(reach),
-        "conversion": ContentIndex(
-            conversion or reach, note="" if conversion else "no conversion is recorded: as reach"
-        ),
-    }
-
-
-def _touched(known: Known) -> Rows:
-    """Opportunities an asset touched in a period, each once a day and asset, with their amount."""
-    known.need("content_events", "opportunity_id")
-    known.need("opportunities", "amount")
-    rows = known.rows("content_events", "occurred_at")
-    named = rows.frame.filter(~nw.col("opportunity_id").is_null()).select("asset_id", "opportunity_id", "occurred_at_n")
-    # An opportunity counts in the period of its first touch by the asset.
-    first = named.group_by("asset_id", "opportunity_id").agg(occurred_at_n=nw.col("occurred_at_n").min())
-    deals = known.frame("opportunities").select("opportunity_id", amount=nw.col("amount").fill_null(0.0))
-    return Rows(first.join(deals, on="opportunity_id", how="inner"), "content_events", "occurred_at_n", over="asset_id")
-
-
-@dataclass(frozen=True, eq=False)
-class ContentIndex(Quantity):
-    """100 × mean percentile rank of several totals among the assets that have any of them in the period."""
-
-    parts: dict[str, Scan]
-    unit: str = "index"
-    over: str = "asset_id"
-    note: str = ""
-
-    def scans(self) -> Iterator[Scan]:
-        """The totals, by asset."""
-        yield from self.parts.values()
-
-    def grid(self, reducer: Reducer) -> Grid:
-        """The index."""
-        reduced = [reducer.run(scan) for scan in self.parts.values()]
-        sums = [scan.sums[0] if scan.sums else "rows" for scan in self.parts.values()]
-        names = tuple(sorted({name for one in reduced for name in one.groups if name}))
-        if not names:
-            shape = (1, len(reducer.window.periods))
-            return Grid.of(("",), np.full(shape, np.nan), np.zeros(shape), why="no content event in this period")
-        totals = []
-        for one, column in zip(reduced, sums, strict=True):
-            table = np.zeros((len(names), one.periods))
-            for g, name in enumerate(one.groups):
-                if name:
-                    table[names.index(name)] = one.sum(column)[g]
-            totals.append(table)
-        there = np.sum([table > 0 for table in totals], axis=0) > 0
-        value = np.full(there.shape, np.nan)
-        for p in range(there.shape[1]):
-            rows = there[:, p]
-            used = [table[rows, p] for table in totals if table[rows, p].any()]
-            if used:
-                ranks = [(stats.rankdata(one) - 0.5) / len(one) for one in used]
-                value[rows, p] = 100 * np.mean(ranks, axis=0)
-        return Grid.of(
-            names,
-            value,
-            np.sum(totals, axis=0) if len(totals) == 1 else there.sum(axis=0) * there,
-            why="no event of the asset in this period",
-        )
-
-
-def verdict(reach: float, conversion: float) -> str:
-    """Keep, refresh or retire: by which of the two indexes is above the middle."""
-    above = (reach > 50) + (conversion > 50)
-    return ("retire", "refresh", "keep")[above]
-
-
-@measure({"FUNNEL-2.5": "Usage of marketing materials and messages"}, kind="ratio", basis="flow", better="higher")
-def sales_material_usage(known: Known) -> dict[str, Quantity]:
-    """Share of opportunities on which sales used marketing's material.
-
-    Definition: Of the opportunities open at some time in the period, those on which sales had used at least one asset by its end;
-        uses for each asset on offer; the share of the assets on offer that was used; the win rate of the deals closed in
-        the period with and without use, and the difference matched by segment (Mantel and Haenszel), which is not causal.
-    Formula: opportunities with ≥ 1 use ÷ opportunities open in P; uses ÷ assets on offer; assets used ÷ assets on offer; win rate with − without
-    Unit: share
-    Needs: content_events.event, content_events.opportunity_id, content_events.occurred_at, opportunities.created_at
-    Source: FUNNEL-2.5, MarketingProfs: 25 metrics by funnel stage
-    """
-    uses = events(known, "sales_use", "sales use", "used by sales")
-    named = uses.frame.filter(~nw.col("opportunity_id").is_null())
-    first = named.group_by("opportunity_id").agg(first_use=nw.col("occurred_at_n").min())
-    deals = known.opportunities.join(first, on="opportunity_id", how="left")
-
-    def flags(span: Span) -> dict[str, nw.Expr]:
-        ended_before = (nw.col("closed_at_n") < span.start).fill_null(False)
-        worked = (nw.col("created_at_n") <= span.known) & ~ended_before
-        return {
-            "worked": nw.when(worked).then(1).otherwise(0),
-            "used": nw.when(worked & (nw.col("first_use") <= span.known)).then(1).otherwise(0),
-        }
-
-    return {
-        "opportunities_with_use": Share(
-            Panel(deals, "opportunities", flags), "used", "worked", "no opportunity was open in this period"
-        ),
-        "uses": Count(uses),
-        "uses_per_asset": attempt(
-            lambda: Ratio(
-                Count(uses), Ledger(active_assets(known), "on_offer", "count"), "ratio", empty="no asset is on offer"
-            )
-        ),
-        "assets_used_share": attempt(lambda: _used_share(known, uses)),
-        "win_rate_with_use": attempt(lambda: _won_if(known, deals, used=True)),
-        "win_rate_without_use": attempt(lambda: _won_if(known, deals, used=False)),
-        "win_rate_difference_matched": attempt(lambda: MatchedDifference(_closed(known, deals))),
-    }
-
-
-def _used_share(known: Known, uses: Rows) -> Quantity:
-    return Ratio(
-        Distinct(_offered(known, uses), "asset_id"),
-        Ledger(active_assets(known), "on_offer", "count"),
-        "share",
-        empty="no asset is on offer",
-    )
-
-
-def _closed(known: Known, deals: nw.LazyFrame) -> Rows:
-    """Closed deals with 0/1 ``used``: a use on or before the close."""
-    known.need("opportunities", "closed_at")
-
-    def make() -> Rows:
-        rows = Rows(deals, "opportunities", "closed_at_n").where(nw.col("is_open") == 0)
-        stratum = nw.col("segment") if known.has("opportunities", "segment") else nw.lit("all")
-        return rows.flag(used=nw.col("first_use") <= nw.col("closed_at_n")).also(stratum=stratum)
-
-    return known.once("closed deals with use", make)
-
-
-def _won_if(known: Known, deals: nw.LazyFrame, *, used: bool) -> Quantity:
-    return Share(
-        _closed(known, deals).where(nw.col("used") == int(used)), "is_won", empty="no such deal closed in this period"
-    )
-
-
-@dataclass(frozen=True, eq=False)
-class MatchedDifference(Quantity):
-    """Win rate with use less without, within segments and weighted as Mantel and Haenszel; Sato's variance.
-
-    D = Σ (a n₀ − c n₁)/N ÷ Σ n₁ n₀/N over segments; a, c won and n₁, n₀ closed with and without use.
-    """
-
-    of: Rows
-    unit: str = "share"
-    note: str = "matched by segment; not causal: sales chooses where to use material"
-
-    def scans(self) -> Iterator[Scan]:
-        """Won and closed by segment and use."""
-        yield Scan(self.of, ("is_won", "rows"), ("stratum", "used"))
-
-    def grid(self, reducer: Reducer) -> Grid:
-        """The difference."""
-        reduced = reducer.run(next(self.scans()))
-        shape = (len(reduced.groups), reduced.periods)
-        value, low, high = (np.full(shape, np.nan) for _ in range(3))
-        n = np.zeros(shape)
-        for g, p, cell in reduced.cells():
-            n[g, p] = cell["rows"].sum()
-            stratum = np.unique(cell["stratum"].astype(str), return_inverse=True)[1]
-            table = [
-                np.bincount(stratum, np.where(cell["used"] == used, cell[name], 0.0))
-                for used, name in ((1, "is_won"), (1, "rows"), (0, "is_won"), (0, "rows"))
-            ]
-            value[g, p], low[g, p], high[g, p] = matched_difference(*table)
-        return Grid.of(
-            reduced.groups, value, n, low=low, high=high, why="needs deals with and without use in one segment"
-        )
-
-
-def matched_difference(a: np.ndarray, n1: np.ndarray, c: np.ndarray, n0: np.ndarray) -> tuple[float, float, float]:
-    """Mantel-Haenszel risk difference over strata and its interval (Sato 1989)."""
-    both = (n1 > 0) & (n0 > 0)
-    a, n1, c, n0 = a[both], n1[both], c[both], n0[both]
-    total = n1 + n0
-    weight = (n1 * n0 / total).sum() if len(total) else 0.0
-    if weight <= 0:
-        return np.nan, np.nan, np.nan
-    d = float(((a * n0 - c * n1) / total).sum() / weight)
-    p = (n1**2 * c - n0**2 * a + n1 * n0 * (n0 - n1) / 2) / total**2
-    q = (a * (n0 - c) + c * (n1 - a)) / (2 * total)
-    variance = (d * p.sum() + q.sum()) / weight**2
-    half = intervals.Z * np.sqrt(max(variance, 0.0))
-    return d, d - half, d + half

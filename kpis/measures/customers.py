@@ -1,35 +1,19 @@
-"""Customers: won, kept, engaged, recommending, coming back, and what each is worth."""
+"""Customers: won, kept, engaged, recommending, coming back."""
 
 from __future__ import annotations
 
 import narwhals.stable.v2 as nw
-import numpy as np
 
 from kpis.measures.core.customer_states import CustomerStates, NetShare, PanelRatio, running, squares
-from kpis.measures.core.grid import Grid, first_reason
 from kpis.measures.core.known import Known, is_one_of
-from kpis.measures.core.quantities import (
-    Amount,
-    Count,
-    Derived,
-    Ledger,
-    Mean,
-    Median,
-    Missing,
-    Quantity,
-    Ratio,
-    Share,
-    attempt,
-    tried,
-)
-from kpis.measures.core.rows import Panel, Rows, Span, Window
+from kpis.measures.core.quantities import Amount, Count, Ledger, Median, Ratio, Share
+from kpis.measures.core.quantity import Quantity, attempt
+from kpis.measures.core.rows import Panel, Rows, Span
 from kpis.measures.leads import is_meeting
-from kpis.measures.products import own_revenue, sold
 from kpis.measures.registry import measure
 from kpis.measures.revenue import with_concessions
 
 NO_CUSTOMERS = "there was no customer at the start of this period"
-A_YEAR = 365.25
 
 
 def new_customers(known: Known) -> Quantity:
@@ -43,12 +27,13 @@ def new_customers(known: Known) -> Quantity:
 def new_customer_rate(known: Known) -> dict[str, Quantity]:
     """New customers for each customer there was.
 
-    Definition: Customers whose first order falls in the period, over the customers at its start; and how many are new for
-        each one lost in it. Without churn dates a customer is lost a year after its last order.
+    Definition: Customers whose first order falls in the period, over the customers at its start; and how many are new
+        for each one lost in it. Without churn dates a customer is lost a year after its last order.
     Formula: new customers(P) ÷ customers at start(P); replacement = new ÷ lost(P)
     Unit: share
-    Needs: customers.first_order_at, customers.churned_at; or subscriptions.account_id, subscriptions.mrr, subscriptions.start;
-        or orders.account_id, orders.ordered_at; or opportunities.account_id, opportunities.closed_at
+    Needs: customers.first_order_at, customers.churned_at; or subscriptions.account_id, subscriptions.mrr,
+        subscriptions.start; or orders.account_id, orders.ordered_at; or opportunities.account_id,
+        opportunities.closed_at
     Source: SALES-8, 30 KPIs for sales managers; interval: exact Poisson on the new customers
     """
     states, fresh = CustomerStates(known), new_customers(known)
@@ -68,14 +53,15 @@ def new_customer_rate(known: Known) -> dict[str, Quantity]:
 def retention_rate(known: Known) -> dict[str, Quantity]:
     """Share of customers that stayed.
 
-    Definition: Of the customers at the start of the period, the share that were still customers at its end. By revenue
-        (subscriptions): gross retention keeps what each customer paid before at most, net retention adds what they
-        pay more. Without churn dates a customer stays while it has ordered in the last year.
-    Formula: (E − N) ÷ S: customers at end less those gained, ÷ customers at start; GRR = Σ min(before, after) ÷ Σ before;
-        NRR = Σ after ÷ Σ before, over customers at the start
+    Definition: Of the customers at the start of the period, the share that were still customers at its end. By
+        revenue (subscriptions): gross retention keeps what each customer paid before at most, net retention adds what
+        they pay more. Without churn dates a customer stays while it has ordered in the last year.
+    Formula: (E − N) ÷ S: customers at end less those gained, ÷ customers at start; GRR = Σ min(before, after) ÷ Σ
+        before; NRR = Σ after ÷ Σ before, over customers at the start
     Unit: share
-    Needs: customers.first_order_at, customers.churned_at; or subscriptions.account_id, subscriptions.mrr, subscriptions.start;
-        or orders.account_id, orders.ordered_at; or opportunities.account_id, opportunities.closed_at
+    Needs: customers.first_order_at, customers.churned_at; or subscriptions.account_id, subscriptions.mrr,
+        subscriptions.start; or orders.account_id, orders.ordered_at; or opportunities.account_id,
+        opportunities.closed_at
     Source: SALES-15, 30 KPIs for sales managers
     """
     states = CustomerStates(known)
@@ -114,17 +100,17 @@ def _mrr_panel(known: Known, which: str) -> Panel:
 def client_engagement(known: Known) -> dict[str, Quantity]:
     """Share of customers with a two-way touch in the last 90 days.
 
-    Definition: Of the customers at the end of the period, those with at least one two-way touch in the agreed days before
-        it: a meeting or demo, an inbound or two-way activity, a content event of theirs, or a survey answer. Touches are
-        counted by account, through the opportunity where an activity names no account. Beside it the median touches of
-        a customer today.
+    Definition: Of the customers at the end of the period, those with at least one two-way touch in the agreed days
+        before it: a meeting or demo, an inbound or two-way activity, a content event of theirs, or a survey answer.
+        Touches are counted by account, through the opportunity where an activity names no account. Beside it the
+        median touches of a customer today.
     Formula: customers with ≥ 1 two-way touch in the last 90 days ÷ active customers; median touches per customer
     Unit: share
-    Needs: activities.type, activities.account_id, customers.first_order_at, customers.churned_at;
-        or activities.type, activities.account_id, subscriptions.account_id, subscriptions.mrr, subscriptions.start;
-        or activities.type, activities.account_id, orders.account_id, orders.ordered_at;
-        or activities.type, activities.account_id, opportunities.account_id, opportunities.closed_at;
-        or activities.type, activities.opportunity_id, opportunities.account_id, opportunities.closed_at
+    Needs: activities.type, activities.account_id, customers.first_order_at, customers.churned_at; or activities.type,
+        activities.account_id, subscriptions.account_id, subscriptions.mrr, subscriptions.start; or activities.type,
+        activities.account_id, orders.account_id, orders.ordered_at; or activities.type, activities.account_id,
+        opportunities.account_id, opportunities.closed_at; or activities.type, activities.opportunity_id,
+        opportunities.account_id, opportunities.closed_at
     Source: SALES-10, 30 KPIs for sales managers
     """
     states = CustomerStates(known)
@@ -180,103 +166,13 @@ def _touches(known: Known) -> nw.LazyFrame:
     return nw.concat(found).filter(~nw.col("account_id").is_null())
 
 
-@measure({"FUNNEL-4.1": "Breadth and depth of customer relationships"}, kind="derived", basis="cohort", better="higher")
-def customer_depth_and_lifetime_value(known: Known) -> dict[str, Quantity]:
-    """What a customer is worth over its lifetime, and how broad the relationship is.
-
-    Definition: Lifetime value: a customer's yearly revenue times the margin (revenue alone, labelled, where no margin is
-        known), over the yearly churn and discount rates. Yearly figures are those of the period, brought to a year.
-        Beside it retention, products per customer, and contacts per customer.
-    Formula: CLV = ARPA · gm ÷ (1 − r + d); ARPA = revenue ÷ customers a year, r = retention brought to a year, d = discount rate
-    Unit: money
-    Needs: orders.account_id, orders.ordered_at, orders.amount;
-        or opportunities.account_id, opportunities.closed_at, opportunities.amount; or subscriptions.account_id, subscriptions.mrr, subscriptions.start
-    Source: FUNNEL-4.1, MarketingProfs: 25 metrics by funnel stage
-    """
-    states = CustomerStates(known)
-    kept = Share(states.panel, "kept", "at_start", NO_CUSTOMERS)
-    margin = tried(lambda: sold(known).margin())
-    money = (
-        _recurring(known)
-        if not known.has("orders", "amount") and known.has("subscriptions", "mrr")
-        else own_revenue(known)
-    )
-    inputs = (money, states.count("at_end"), kept, *(() if isinstance(margin, Missing) else (margin,)))
-    discount = known.definitions.discount_rate
-
-    def lifetime(money: Grid, there: Grid, kept: Grid, *rest: Grid | Window) -> Grid:
-        window = rest[-1]
-        years = (window.ends - window.starts + 1) / A_YEAR
-        with np.errstate(divide="ignore", invalid="ignore"):
-            spent = np.where(there.value > 0, money.value / there.value, np.nan) / years
-            stay = np.where(kept.value > 0, kept.value, np.nan) ** (1 / years)
-        share = rest[0].value if len(rest) > 1 else 1.0
-        value = spent * share / (1 - stay + discount)
-        reason = first_reason(money, kept, *(rest[:-1]))
-        return Grid.of(kept.groups, value, kept.n, why=np.where(reason == "", "no customer stayed", reason))
-
-    note = "on revenue: no margin is known" if isinstance(margin, Missing) else "on gross margin"
-    return {
-        "lifetime_value": Derived(lifetime, inputs, "money", f"{note}; discounted at {discount:.0%} a year"),
-        "lifetime_value_in_revenue": Derived(
-            lifetime, inputs[:3], "money", f"on revenue; discounted at {discount:.0%} a year"
-        ),
-        "retention": kept,
-        "products_per_customer": attempt(lambda: _breadth(known)),
-        "contacts_per_customer": attempt(lambda: _contacts(known)),
-    }
-
-
-def _recurring(known: Known) -> Quantity:
-    """Revenue of the subscriptions that ran at the end of each period, for the length of the period."""
-    rows = known.frame("subscriptions")
-
-    def flags(span: Span) -> dict[str, nw.Expr]:
-        months = (span.known - span.start + 1) * 12 / A_YEAR
-        return {"money": nw.when(running(span.known)).then(nw.col("mrr") * nw.lit(months)).otherwise(nw.lit(0.0))}
-
-    return Ledger(Panel(rows, "subscriptions", flags), "money")
-
-
-def _breadth(known: Known) -> Quantity:
-    """Products (categories where no product is named) a customer has bought up to the end of each period, mean."""
-    column = "product_id" if known.has("orders", "product_id") else "category"
-    known.need("orders", "account_id", column)
-    bought = known.frame("orders").filter(~nw.col("account_id").is_null() & ~nw.col(column).is_null())
-    pairs = bought.group_by("account_id", column).agg(first_pair=nw.col("ordered_at_n").min())
-    first = pairs.group_by("account_id").agg(first_any=nw.col("first_pair").min())
-    # Each pair counts as a product; each customer once, on the pair that was its first.
-    ones = pairs.join(first, on="account_id", how="left")
-
-    def pairs_by(span: Span) -> dict[str, nw.Expr]:
-        return {"pairs": nw.when(nw.col("first_pair") <= span.known).then(1).otherwise(0)}
-
-    def people_by(span: Span) -> dict[str, nw.Expr]:
-        return {"people": nw.when(nw.col("first_any") <= span.known).then(1).otherwise(0)}
-
-    return Ratio(
-        Ledger(Panel(ones, "orders", pairs_by), "pairs", "count"),
-        Ledger(Panel(first, "customers", people_by), "people", "count"),
-        "ratio",
-    )
-
-
-def _contacts(known: Known) -> Quantity:
-    known.need("contacts", "account_id")
-    people = known.frame("contacts").filter(~nw.col("account_id").is_null()).with_columns(one=nw.lit(1))
-    people = people.group_by("account_id").agg(people=nw.col("one").sum())
-    today = known.today
-    here = CustomerStates(known).frame.filter(nw.col(f"on_{today}") == 1).join(people, on="account_id", how="left")
-    rows = Rows(here, "customers", "today_n").also(today_n=nw.lit(today), people=nw.col("people").fill_null(0))
-    return Mean(rows, "people", "count", "contacts have no dates: only today's are known")
-
-
 @measure({"FUNNEL-4.2": "Net Promoter Score"}, kind="derived", basis="flow", better="higher", at="period end")
 def net_promoter_score(known: Known) -> dict[str, Quantity]:
     """Promoters less detractors among those who answered.
 
     Definition: The share that answered 9 or 10 less the share that answered 0 to 6, in points; of each account the
-        latest answer of the period counts (the lower one of a day with several). Answers without an account count once each.
+        latest answer of the period counts (the lower one of a day with several). Answers without an account count
+        once each.
     Formula: %(9-10) − %(0-6) of respondents in P; ± 1.96 √((p + d − (p − d)²) ÷ n)
     Unit: points
     Needs: nps.responded_at, nps.score
@@ -300,101 +196,17 @@ def net_promoter_score(known: Known) -> dict[str, Quantity]:
     }
 
 
-@measure({"FUNNEL-4.3": "Share of wallet"}, kind="ratio", basis="flow", better="higher")
-def share_of_wallet(known: Known) -> dict[str, Quantity]:
-    """What customers spend with us of what they spend on such things.
-
-    Definition: What the customers whose spend is estimated ordered in the year up to the end of the period, in the estimated
-        categories, over the estimate of a year's spend with all vendors. Beside it the customers that buy from two or more
-        categories, and the money won in expansion deals.
-    Formula: Σ own revenue of a year ÷ Σ estimated category spend, same customers and categories; cross-sell = customers with ≥ 2 categories ÷ customers
-    Unit: share
-    Needs: wallet.account_id, wallet.category, wallet.estimated_total_spend, orders.account_id, orders.category, orders.amount
-    Source: FUNNEL-4.3, MarketingProfs: 25 metrics by funnel stage
-    """
-    key = ["account_id", "category"]
-    named = ~nw.col("account_id").is_null() & ~nw.col("category").is_null()
-    estimates = known.frame("wallet").filter(named & ~nw.col("estimated_total_spend").is_null())
-    estimates = estimates.group_by(*key).agg(estimate=nw.col("estimated_total_spend").sum())
-    days = tuple(sorted({span.known for span in known.window.spans}))
-    orders, year = known.frame("orders").filter(named), 365
-    spent = {
-        f"year_{day}": nw.when((nw.col("ordered_at_n") <= day) & (nw.col("ordered_at_n") > day - year))
-        .then(nw.col("amount").fill_null(0.0)).otherwise(nw.lit(0.0))
-        for day in days
-    }  # fmt: skip
-    own = orders.with_columns(**spent).group_by(*key).agg(*[nw.col(name).sum() for name in spent])
-    both = estimates.join(own, on=key, how="left")
-    first = int(known.once("first order", lambda: _first_order(known)))
-
-    def flags(span: Span) -> dict[str, nw.Expr]:
-        money = nw.col(f"year_{span.known}").fill_null(0.0)
-        # A year's orders must be there before they can be set against a year's spend.
-        full = nw.lit(1.0 if span.known - year + 1 >= first else 0.0)
-        return squares("own", "estimate_here", money * full, nw.col("estimate") * full)
-
-    return {
-        "share_of_wallet": PanelRatio(
-            Panel(both, "customers", flags), "own", "estimate_here", "needs a year of orders up to this period"
-        ),
-        "cross_sell_rate": Share(_categories(known), "several", "any_bought", "nobody had bought yet"),
-        "expansion_revenue": attempt(lambda: _expansion(known)),
-    }
-
-
-def _first_order(known: Known) -> float:
-    from kpis.engine import collect
-
-    first = (
-        known.frame("orders").select(one=nw.lit(1), day=nw.col("ordered_at_n")).group_by("one").agg(nw.col("day").min())
-    )
-    days = collect(first, {"day": "float"})["day"]
-    return float(days.iloc[0]) if len(days) and np.isfinite(days.iloc[0]) else 10.0**6
-
-
-def _categories(known: Known) -> Panel:
-    """Customers with the days on which they had bought from one and from two categories."""
-    bought = known.frame("orders").filter(~nw.col("account_id").is_null() & ~nw.col("category").is_null())
-    pairs = bought.group_by("account_id", "category").agg(day=nw.col("ordered_at_n").min())
-    first = pairs.group_by("account_id").agg(first_day=nw.col("day").min())
-    # The second category: the earliest of the pairs other than the first one (ties broken by name).
-    joined = pairs.join(first, on="account_id", how="inner")
-    lead = (
-        joined.filter(nw.col("day") == nw.col("first_day"))
-        .group_by("account_id")
-        .agg(first_category=nw.col("category").min())
-    )
-    rest = joined.join(lead, on="account_id", how="inner").filter(nw.col("category") != nw.col("first_category"))
-    second = rest.group_by("account_id").agg(second_day=nw.col("day").min())
-    customers = first.join(second, on="account_id", how="left")
-
-    def flags(span: Span) -> dict[str, nw.Expr]:
-        return {
-            "any_bought": nw.when(nw.col("first_day") <= span.known).then(1).otherwise(0),
-            "several": nw.when(nw.col("second_day") <= span.known).then(1).otherwise(0),
-        }
-
-    return Panel(customers, "customers", flags)
-
-
-def _expansion(known: Known) -> Quantity:
-    known.need("opportunities", "type", "amount")
-    return Amount(
-        known.won.where(is_one_of("type", ("expansion", "upsell", "upgrade", "cross-sell", "existing business"))),
-        "amount",
-    )
-
-
 @measure({"FUNNEL-4.4": "Win-back opportunities and successes"}, kind="ratio", basis="flow", better="higher")
 def win_back_rate(known: Known) -> dict[str, Quantity]:
     """Share of win-back opportunities that are won.
 
-    Definition: Of the win-back opportunities closed in the period, the share won; how many were created; the money won back
-        and what was conceded for it. Of the customers that had lapsed before the period, the share that came back in it
-        (the headline where opportunities carry no type).
+    Definition: Of the win-back opportunities closed in the period, the share won; how many were created; the money
+        won back and what was conceded for it. Of the customers that had lapsed before the period, the share that came
+        back in it (the headline where opportunities carry no type).
     Formula: won win-back ÷ closed win-back; reactivated in P ÷ lapsed at start
     Unit: share
-    Needs: opportunities.type, opportunities.closed_at; or customers.first_order_at, customers.churned_at, customers.reactivated_at
+    Needs: opportunities.type, opportunities.closed_at; or customers.first_order_at, customers.churned_at,
+        customers.reactivated_at
     Source: FUNNEL-4.4, MarketingProfs: 25 metrics by funnel stage
     """
     back = attempt(lambda: _reactivated(known))

@@ -8,9 +8,28 @@ from kpis.measures.core import intervals
 from kpis.measures.core.grid import Grid, first_reason
 from kpis.measures.core.incidence import MedianWait
 from kpis.measures.core.known import Known, is_one_of
-from kpis.measures.core.quantities import Derived, Mean, Median, Quantity, Stock, attempt
+from kpis.measures.core.quantities import Derived, Mean, Median, Stock
+from kpis.measures.core.quantity import Quantity, attempt
 from kpis.measures.core.rows import Panel, Rows, Span, Window
 from kpis.measures.registry import measure, part_of
+
+EXISTING_BUSINESS = (
+    "expansion",
+    "renewal",
+    "winback",
+    "win-back",
+    "upsell",
+    "cross-sell",
+    "upgrade",
+    "add-on",
+    "existing",
+    "existing business",
+    "existing customer",
+    "existing customer - upgrade",
+    "existing customer - replacement",
+    "existing customer - downgrade",
+)
+"""Types of deals with a customer that was there before; whatever has another type, or none, is new business."""
 
 NOTHING_WON = "nothing was won in this period"
 
@@ -20,8 +39,8 @@ def sales_cycle_days(known: Known) -> dict[str, Quantity]:
     """Days from creating an opportunity to winning it.
 
     Definition: Calendar days from the creation of the opportunity to its close, of the deals won in the period;
-        median, and the mean beside it. Lost deals are shown apart. By stage: the median days of the visits that
-        began in the period, with visits that still go on counted as censored.
+        median, and the mean beside it. Lost deals are shown apart. By stage: the median days of the visits that began
+        in the period, with visits that still go on counted as censored.
     Formula: median (closed − created) over won in P; by stage the Kaplan-Meier median of days in stage
     Unit: days
     Needs: opportunities.created_at, opportunities.closed_at
@@ -45,8 +64,8 @@ def lead_to_close_days(known: Known) -> dict[str, Quantity]:
         in the period (all deals where no type is recorded); mean, and the median beside it.
     Formula: mean and median (closed − lead created) over won new business in P
     Unit: days
-    Needs: leads.created_at, opportunities.closed_at, opportunities.lead_id;
-        or leads.created_at, opportunities.closed_at, leads.opportunity_id
+    Needs: leads.created_at, opportunities.closed_at, opportunities.lead_id; or leads.created_at,
+        opportunities.closed_at, leads.opportunity_id
     Source: SALES-5, 30 KPIs for sales managers
     """
     rows = new_business(known, known.won_with_lead).also(days=nw.col("closed_at_n") - nw.col("lead_created"))
@@ -55,10 +74,10 @@ def lead_to_close_days(known: Known) -> dict[str, Quantity]:
 
 
 def new_business(known: Known, rows: Rows) -> Rows:
-    """Only the deals of type new; all where no type is recorded."""
+    """Without the deals whose type says that the customer was there before."""
     if not known.has("opportunities", "type"):
         return rows
-    return rows.where(is_one_of("type", ("new", "new business", "new logo", "new customer")))
+    return rows.where(~is_one_of("type", EXISTING_BUSINESS).fill_null(False))
 
 
 @measure({"SALES-14": "Sales velocity"}, kind="derived", basis="flow", better="higher")
@@ -66,8 +85,8 @@ def sales_velocity(known: Known) -> dict[str, Quantity]:
     """Money that the pipeline turns into orders a day.
 
     Definition: How fast signed orders come in: the qualified opportunities open at the end of the period, times the
-        average won amount, times the win rate, divided by the median sales cycle; the four factors are the
-        measures of those names and stand beside it.
+        average won amount, times the win rate, divided by the median sales cycle; the four factors are the measures
+        of those names and stand beside it.
     Formula: V = N open qualified × mean won amount × win rate ÷ median cycle days
     Unit: money per day
     Needs: opportunities.created_at, opportunities.closed_at, opportunities.amount

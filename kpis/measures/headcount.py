@@ -9,7 +9,8 @@ from kpis.measures.core import intervals
 from kpis.measures.core.formulas import quotient
 from kpis.measures.core.grid import Grid
 from kpis.measures.core.known import Known, is_one_of
-from kpis.measures.core.quantities import Derived, Latest, Quantity, Ratio
+from kpis.measures.core.quantities import Derived, Latest, Ratio
+from kpis.measures.core.quantity import Quantity
 from kpis.measures.core.rows import Rows, Window
 from kpis.measures.registry import measure
 
@@ -34,8 +35,8 @@ def _fte(known: Known) -> Rows:
 def quota_to_field_marketing_ratio(known: Known) -> dict[str, Quantity]:
     """People who carry a quota for each field marketer.
 
-    Definition: Full-time equivalents whose role carries a quota over those in field marketing, at the last month-end of the
-        period.
+    Definition: Full-time equivalents whose role carries a quota over those in field marketing, at the last month-end
+        of the period.
     Formula: FTE[quota-bearing] ÷ FTE[field marketing] at period end
     Unit: ratio
     Needs: headcount.fte, headcount.is_quota_bearing, headcount.is_field_marketing

@@ -5,7 +5,8 @@ from __future__ import annotations
 import narwhals.stable.v2 as nw
 
 from kpis.measures.core.known import Known
-from kpis.measures.core.quantities import Count, Quantity, Share, attempt
+from kpis.measures.core.quantities import Count, Share
+from kpis.measures.core.quantity import Quantity, attempt
 from kpis.measures.core.rows import Rows
 from kpis.measures.registry import measure
 
@@ -28,8 +29,9 @@ def _mailings(known: Known) -> Rows:
 def email_open_rate(known: Known) -> dict[str, Quantity]:
     """Share of the emails sent that were opened.
 
-    Definition: Recipients who opened, over all it was sent to (the article's rate); beside it over those it was delivered to
-        (the field's usual rate), and the latter without the opens that a privacy proxy made, where they are counted.
+    Definition: Recipients who opened, over all it was sent to (the article's rate); beside it over those it was
+        delivered to (the field's usual rate), and the latter without the opens that a privacy proxy made, where they
+        are counted.
     Formula: unique opens ÷ sent; standard: unique opens ÷ delivered (sent − bounced)
     Unit: share
     Needs: emails.sent_at, emails.sent, emails.unique_opens
@@ -59,8 +61,8 @@ def _by_variant(known: Known, rows: Rows, part: str, whole: str) -> Quantity:
 def email_click_to_open_rate(known: Known) -> dict[str, Quantity]:
     """Share of the opened emails that were clicked.
 
-    Definition: Recipients who clicked, over those who opened; beside it over those it was delivered to; and by variant of a
-        test (A against B).
+    Definition: Recipients who clicked, over those who opened; beside it over those it was delivered to; and by
+        variant of a test (A against B).
     Formula: CTOR = unique clicks ÷ unique opens; CTR = unique clicks ÷ delivered
     Unit: share
     Needs: emails.sent_at, emails.unique_opens, emails.unique_clicks
@@ -78,8 +80,8 @@ def email_click_to_open_rate(known: Known) -> dict[str, Quantity]:
 def social_engagement(known: Known) -> dict[str, Quantity]:
     """Engagements for each time a post was shown.
 
-    Definition: Reactions, comments, shares and clicks of the period over the impressions (over the people reached where no
-        impressions are recorded); the volume beside it, and the rate by network.
+    Definition: Reactions, comments, shares and clicks of the period over the impressions (over the people reached
+        where no impressions are recorded); the volume beside it, and the rate by network.
     Formula: (reactions + comments + shares + clicks) ÷ impressions (or reach)
     Unit: share
     Needs: social.date, social.impressions; or social.date, social.reach

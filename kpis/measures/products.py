@@ -13,7 +13,8 @@ from kpis.measures.core import intervals
 from kpis.measures.core.dimensions import group_by_dimension
 from kpis.measures.core.grid import Grid
 from kpis.measures.core.known import Known
-from kpis.measures.core.quantities import Amount, Keyed, Ledger, Mean, Median, Quantity, Share, SumRatio
+from kpis.measures.core.quantities import Amount, Keyed, Ledger, Mean, Median, Share, SumRatio
+from kpis.measures.core.quantity import Quantity
 from kpis.measures.core.rows import Reducer, Rows, Scan
 from kpis.measures.registry import measure
 from kpis.measures.revenue import size_bands, won_amount
@@ -38,7 +39,7 @@ def purchased(known: Known) -> Rows:
 
 @dataclass(frozen=True, eq=False)
 class Sold:
-    """Revenue lines with their product's ``margin_share`` and ``launched_n``; lines without a known product are left out."""
+    """Revenue lines with their product's ``margin_share`` and ``launched_n``; without those of unknown products."""
 
     rows: Rows
 
@@ -79,12 +80,12 @@ def _sold(known: Known) -> Sold:
 def high_margin_sales_share(known: Known) -> dict[str, Quantity]:
     """Share of revenue from high-margin products.
 
-    Definition: Revenue of the period from products whose gross margin share is at or above the agreed bound, over the revenue
-        from products whose margin is known; orders, or won opportunities where there are none.
+    Definition: Revenue of the period from products whose gross margin share is at or above the agreed bound, over the
+        revenue from products whose margin is known; orders, or won opportunities where there are none.
     Formula: Σ revenue[margin ≥ bound] ÷ Σ revenue
     Unit: share
-    Needs: products.margin_share, orders.product_id, orders.amount, orders.ordered_at;
-        or products.margin_share, opportunities.product, opportunities.closed_at, opportunities.amount
+    Needs: products.margin_share, orders.product_id, orders.amount, orders.ordered_at; or products.margin_share,
+        opportunities.product, opportunities.closed_at, opportunities.amount
     Source: FUNNEL-3.1, MarketingProfs: 25 metrics by funnel stage
     """
     rows = sold(known).rows.where(~nw.col("margin_share").is_null())
@@ -96,12 +97,12 @@ def high_margin_sales_share(known: Known) -> dict[str, Quantity]:
 def new_product_sales_share(known: Known) -> dict[str, Quantity]:
     """Share of revenue from products launched recently (vitality index).
 
-    Definition: Revenue of the period from products launched at most the agreed number of months (12) before the sale, over
-        the revenue from products whose launch is known; orders, or won opportunities where there are none.
+    Definition: Revenue of the period from products launched at most the agreed number of months (12) before the sale,
+        over the revenue from products whose launch is known; orders, or won opportunities where there are none.
     Formula: Σ revenue[sale day − launch day ≤ N months] ÷ Σ revenue
     Unit: share
-    Needs: products.launched_on, orders.product_id, orders.amount, orders.ordered_at;
-        or products.launched_on, opportunities.product, opportunities.closed_at, opportunities.amount
+    Needs: products.launched_on, orders.product_id, orders.amount, orders.ordered_at; or products.launched_on,
+        opportunities.product, opportunities.closed_at, opportunities.amount
     Source: FUNNEL-3.2, MarketingProfs: 25 metrics by funnel stage
     """
     rows = sold(known).rows.where(~nw.col("launched_n").is_null())
@@ -122,13 +123,15 @@ def _part_of_revenue(rows: Rows, chosen: nw.Expr, name: str) -> dict[str, Quanti
 def order_size_concentration(known: Known) -> dict[str, Quantity]:
     """How large orders are, and how much of the revenue hangs on few customers.
 
-    Definition: The revenue share of the largest fifth of the customers of the period (80/20), the sum of squared revenue
-        shares (HHI), the largest customer's share, which is the revenue at risk if it leaves; mean, median and bands of
-        the order size. Orders, or won opportunities where there are none.
+    Definition: The revenue share of the largest fifth of the customers of the period (80/20), the sum of squared
+        revenue shares (HHI), the largest customer's share, which is the revenue at risk if it leaves; mean, median
+        and bands of the order size. Orders, or won opportunities where there are none.
     Formula: share of the top 20 % of customers; HHI = Σ share²; top account = max share; mean and median order
     Unit: share
-    Needs: orders.account_id, orders.amount, orders.ordered_at; or opportunities.account_id, opportunities.amount, opportunities.closed_at
-    Source: FUNNEL-3.7, MarketingProfs: 25 metrics by funnel stage; interval of the top share: Beach and Davidson (1983)
+    Needs: orders.account_id, orders.amount, orders.ordered_at; or opportunities.account_id, opportunities.amount,
+        opportunities.closed_at
+    Source: FUNNEL-3.7, MarketingProfs: 25 metrics by funnel stage; interval of the top share: Beach and Davidson
+        (1983)
     """
     rows = purchased(known).where(nw.col("amount") > 0)
     named = rows.where(~nw.col("account_id").is_null())
@@ -176,14 +179,15 @@ def top_fifth(money: np.ndarray) -> tuple[float, float, float, float]:
 def market_share(known: Known) -> dict[str, Quantity]:
     """Share of the revenue of a defined market.
 
-    Definition: Own revenue (orders, or won opportunities where there are none) in the segments of the market table, over all
-        vendors' revenue in them, for the span each of its rows covers, at the period in which that span ends; by
-        segment; and how much faster than the market own revenue grew over the span before.
+    Definition: Own revenue (orders, or won opportunities where there are none) in the segments of the market table,
+        over all vendors' revenue in them, for the span each of its rows covers, at the period in which that span
+        ends; by segment; and how much faster than the market own revenue grew over the span before.
     Formula: own revenue(segment, P) ÷ market revenue(segment, P); relative growth = own growth − market growth
     Unit: share
-    Needs: market.segment, market.period, market.market_revenue, orders.account_id, orders.amount, orders.ordered_at, customers.segment;
-        or market.segment, market.period, market.market_revenue, opportunities.amount, opportunities.closed_at, opportunities.segment;
-        or market.segment, market.period, market.market_revenue, orders.account_id, orders.amount, orders.ordered_at, accounts.industry
+    Needs: market.segment, market.period, market.market_revenue, orders.account_id, orders.amount, orders.ordered_at,
+        customers.segment; or market.segment, market.period, market.market_revenue, opportunities.amount,
+        opportunities.closed_at, opportunities.segment; or market.segment, market.period, market.market_revenue,
+        orders.account_id, orders.amount, orders.ordered_at, accounts.industry
     Source: FUNNEL-3.9, MarketingProfs: 25 metrics by funnel stage
     """
     market_rows(known)

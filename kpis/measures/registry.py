@@ -29,7 +29,7 @@ from typing import Any, Literal
 
 from kpis.errors import NotEnoughData, TandemError
 from kpis.measures.core.known import Known
-from kpis.measures.core.quantities import Quantity
+from kpis.measures.core.quantity import Quantity
 
 Kind = Literal["simple", "ratio", "mean", "median", "stock", "cohort", "cumulative", "derived", "assessment"]
 Basis = Literal["stock", "flow", "cohort", "forecast", "assessment"]

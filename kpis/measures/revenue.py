@@ -8,7 +8,8 @@ import numpy as np
 from kpis.measures.core.formulas import NOT_OVER, Plan, a_year, growth, growth_of, growth_per_working_day, quotient
 from kpis.measures.core.grid import Grid, first_reason
 from kpis.measures.core.known import Known, is_one_of
-from kpis.measures.core.quantities import Amount, Count, Derived, Mean, Median, Quantity, SumRatio, attempt
+from kpis.measures.core.quantities import Amount, Count, Derived, Mean, Median, SumRatio
+from kpis.measures.core.quantity import Quantity, attempt
 from kpis.measures.core.rows import Rows, Window
 from kpis.measures.registry import measure
 
@@ -23,10 +24,10 @@ def won_amount(known: Known) -> Amount:
 def won_revenue(known: Known) -> dict[str, Quantity]:
     """Money won.
 
-    Definition: The amount of the opportunities won in the period, by their close date. Marketing-sourced is the
-        part whose lead's source group is marketing (one origin a deal, so sources add up to the total); influenced
-        is the part with at least one content event of the deal or its lead before the close (it does not add up
-        with other influences). Leads that became customers are counted by the channel they came in by.
+    Definition: The amount of the opportunities won in the period, by their close date. Marketing-sourced is the part
+        whose lead's source group is marketing (one origin a deal, so sources add up to the total); influenced is the
+        part with at least one content event of the deal or its lead before the close (it does not add up with other
+        influences). Leads that became customers are counted by the channel they came in by.
     Formula: Σ amount, won ∧ closed in P; sourced: the same where the lead's source group = marketing
     Unit: money
     Needs: opportunities.closed_at, opportunities.amount
@@ -93,9 +94,9 @@ def _influenced(known: Known) -> Rows:
 def won_revenue_growth(known: Known) -> dict[str, Quantity]:
     """Change of the money won against the period before.
 
-    Definition: How much more, as a share, was won than in the period before; n/a while the period is not over or
-        when the earlier one was 0. Beside it the change per working day, which an unfinished period has too, and
-        the change against the same period a year earlier.
+    Definition: How much more, as a share, was won than in the period before; n/a while the period is not over or when
+        the earlier one was 0. Beside it the change per working day, which an unfinished period has too, and the
+        change against the same period a year earlier.
     Formula: (B(P) − B(P−1)) ÷ B(P−1); n/a if B(P−1) ≤ 0
     Unit: share
     Needs: opportunities.closed_at, opportunities.amount
@@ -113,8 +114,8 @@ def won_revenue_growth(known: Known) -> dict[str, Quantity]:
 def avg_deal_size(known: Known) -> dict[str, Quantity]:
     """Mean amount of a won deal.
 
-    Definition: Money won in the period divided by the number of deals won; the median beside it, because a few
-        large deals move the mean.
+    Definition: Money won in the period divided by the number of deals won; the median beside it, because a few large
+        deals move the mean.
     Formula: Σ amount (won in P) ÷ # won in P; median amount
     Unit: money
     Needs: opportunities.closed_at, opportunities.amount
@@ -134,8 +135,8 @@ def concession_cost(known: Known) -> dict[str, Quantity]:
         their list value; against the target rate; and by deal size, because more effort for larger deals is fine.
     Formula: Σ (discount + incentive + other deal cost) ÷ # won; rate = the same Σ ÷ Σ list value
     Unit: money
-    Needs: opportunities.closed_at, opportunities.discount_amount; or opportunities.closed_at, opportunities.incentive_cost;
-        or opportunities.closed_at, opportunities.other_deal_cost
+    Needs: opportunities.closed_at, opportunities.discount_amount; or opportunities.closed_at,
+        opportunities.incentive_cost; or opportunities.closed_at, opportunities.other_deal_cost
     Source: SALES-4, 30 KPIs for sales managers
     """
     rows = with_concessions(known)
@@ -189,10 +190,11 @@ def size_bands(known: Known, rows: Rows) -> Rows:
 def growth_vs_plan(known: Known) -> dict[str, Quantity]:
     """Growth of the money won against the growth that was planned.
 
-    Definition: How far, in percentage points, growth over the same period a year ago is above or below the growth
-        the plan asks for. Beside it the two growth rates and the attainment of the plan so far, whose alarm is up
-        when it is behind the share of working days gone.
-    Formula: g_actual = B(P) ÷ B(P−1y) − 1; g_plan = Plan(P) ÷ B(P−1y) − 1; variance = g_actual − g_plan; attainment = B ÷ Plan
+    Definition: How far, in percentage points, growth over the same period a year ago is above or below the growth the
+        plan asks for. Beside it the two growth rates and the attainment of the plan so far, whose alarm is up when it
+        is behind the share of working days gone.
+    Formula: g_actual = B(P) ÷ B(P−1y) − 1; g_plan = Plan(P) ÷ B(P−1y) − 1; variance = g_actual − g_plan; attainment =
+        B ÷ Plan
     Unit: share
     Needs: opportunities.closed_at, opportunities.amount, targets.period, targets.metric, targets.value
     Source: SALES-11, 30 KPIs for sales managers

@@ -12,18 +12,8 @@ from kpis.engine import NEVER
 from kpis.errors import NotEnoughData
 from kpis.measures.core.grid import Grid
 from kpis.measures.core.known import Known, is_one_of
-from kpis.measures.core.quantities import (
-    Count,
-    Derived,
-    Ledger,
-    Missing,
-    Quantity,
-    Ratio,
-    Share,
-    Stacked,
-    attempt,
-    tried,
-)
+from kpis.measures.core.quantities import Count, Derived, Ledger, Ratio, Share, Stacked
+from kpis.measures.core.quantity import Missing, Quantity, attempt, tried
 from kpis.measures.core.rows import Panel, Rows, Span, Window
 from kpis.measures.leads import accepted_by_sales
 from kpis.measures.registry import measure, part_of
@@ -90,9 +80,10 @@ def _usable(items: dict[str, Quantity]) -> dict[str, Quantity]:
 def sales_enablement_score(known: Known) -> dict[str, Quantity]:
     """How well sellers are equipped, by the company's own scorecard.
 
-    Definition: The ratings of the enablement questionnaire (1 to 5, the latest of each item, weighted), blended with computed
-        items between 0 and 1: opportunities on which material was used (FUNNEL-2.5), selling time (FUNNEL-2.3), and sellers at
-        or above quota where targets by seller are set. The company's own scorecard, not IDC's, whose formula is proprietary.
+    Definition: The ratings of the enablement questionnaire (1 to 5, the latest of each item, weighted), blended with
+        computed items between 0 and 1: opportunities on which material was used (FUNNEL-2.5), selling time
+        (FUNNEL-2.3), and sellers at or above quota where targets by seller are set. The company's own scorecard, not
+        IDC's, whose formula is proprietary.
     Formula: 100 × [(1 − w_q) × Σ wᵢ (ratingᵢ − 1)/4 ÷ Σ wᵢ + w_q × mean of the computed items]
     Unit: index
     Needs: scorecards.scorecard, scorecards.item, scorecards.rating
@@ -158,11 +149,12 @@ def _at_quota(known: Known) -> Quantity:
 def lead_management_score(known: Known) -> dict[str, Quantity]:
     """How well leads are managed, by the company's own scorecard.
 
-    Definition: The ratings of the lead management questionnaire (where there is one) blended with computed items between 0
-        and 1: a shared MQL definition is agreed, MQLs acted on within the agreed days, MQLs accepted, completeness at
-        hand-off (FUNNEL-1.5), a recycle process in use, disqualified leads with a reason, MQLs sales gave any answer on.
-        The company's own scorecard, not IDC's, whose formula is proprietary.
-    Formula: 100 × Σ wᵢ sᵢ ÷ Σ wᵢ: the questionnaire's (ratingᵢ − 1)/4 by weight, blended with the mean of the computed items
+    Definition: The ratings of the lead management questionnaire (where there is one) blended with computed items
+        between 0 and 1: a shared MQL definition is agreed, MQLs acted on within the agreed days, MQLs accepted,
+        completeness at hand-off (FUNNEL-1.5), a recycle process in use, disqualified leads with a reason, MQLs sales
+        gave any answer on. The company's own scorecard, not IDC's, whose formula is proprietary.
+    Formula: 100 × Σ wᵢ sᵢ ÷ Σ wᵢ: the questionnaire's (ratingᵢ − 1)/4 by weight, blended with the mean of the
+        computed items
     Unit: index
     Needs: leads.mql_at; or scorecards.scorecard, scorecards.item, scorecards.rating
     Source: IDC-8, IDC customer creation scorecard, benchmark 52 for IDC's own index

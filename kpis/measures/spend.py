@@ -10,7 +10,8 @@ from kpis.measures.core.formulas import Plan, quotient
 from kpis.measures.core.grid import Grid, first_reason
 from kpis.measures.core.incidence import IN_THE_END, Incidence
 from kpis.measures.core.known import Known, is_one_of
-from kpis.measures.core.quantities import Count, Days, Derived, Ledger, Missing, Quantity, Ratio, Sum, attempt, tried
+from kpis.measures.core.quantities import Count, Days, Derived, Ledger, Ratio, Sum
+from kpis.measures.core.quantity import Missing, Quantity, attempt, tried
 from kpis.measures.core.rows import Rows, Window
 from kpis.measures.customers import new_customers
 from kpis.measures.cycle import new_business
@@ -59,17 +60,21 @@ def sales_to_marketing_ratio(known: Known) -> dict[str, Quantity]:
     Needs: spend.amount, spend.department
     Source: IDC-2, IDC customer creation scorecard, benchmark 4:1
     """
-    rows = known.rows("spend", "period")
-    money = nw.col("amount").fill_null(0.0)
-    as_booked = rows.also(
-        sales=nw.when(is_one_of("department", ("sales",))).then(money).otherwise(nw.lit(0.0)),
-        marketing=nw.when(is_one_of("department", ("marketing",))).then(money).otherwise(nw.lit(0.0)),
-    )
     nothing = "marketing spent nothing in this period"
+    rows = known.rows("spend", "period")
+
+    def booked_by(department: str) -> Ledger:
+        return Ledger(rows.where(is_one_of("department", (department,))), "amount")
+
     return {
-        "sales_to_marketing": Ratio(Ledger(known.booked, "sales"), Ledger(known.booked, "marketing"), empty=nothing),
-        "as_booked": Ratio(Ledger(as_booked, "sales"), Ledger(as_booked, "marketing"), empty=nothing),
+        "sales_to_marketing": Ratio(_spent_by(known, "sales"), _spent_by(known, "marketing"), empty=nothing),
+        "as_booked": Ratio(booked_by("sales"), booked_by("marketing"), empty=nothing),
     }
+
+
+def _spent_by(known: Known, department: str) -> Ledger:
+    """Spend of a department; a period in which it booked nothing has no value, rather than 0."""
+    return Ledger(known.booked.where(nw.col(f"by_{department}") == 1), "amount")
 
 
 @measure({"IDC-3": "Marketing investment per total sales headcount"}, kind="ratio", basis="flow", better="band")
@@ -112,13 +117,15 @@ def program_share(known: Known) -> dict[str, Quantity]:
     moved = known.definitions.tools_and_other_as
     if moved is not None:
         (as_program if moved == "program" else as_people).extend(["tools", "tool", "other"])
-    money = nw.col("both")
-    rows = known.booked.also(
-        program=nw.when(is_one_of("category", tuple(as_program))).then(money).otherwise(nw.lit(0.0)),
-        either=nw.when(is_one_of("category", (*as_program, *as_people))).then(money).otherwise(nw.lit(0.0)),
-    )
+    rows = known.booked.where((nw.col("by_sales") == 1) | (nw.col("by_marketing") == 1))
+    program = Ledger(rows.where(is_one_of("category", tuple(as_program))), "amount")
+    people = Ledger(rows.where(is_one_of("category", tuple(as_people))), "amount")
     note = "tools and other are left out" if moved is None else f"tools and other count as {moved}"
-    return {"program_share": Ratio(Ledger(rows, "program"), Ledger(rows, "either"), "share", note=note)}
+    return {
+        "program_share": Ratio(program, Sum((program, people)), "share", note=note),
+        "program_spend": program,
+        "people_spend": people,
+    }
 
 
 def acquiring(known: Known, rows: Rows, column: str) -> Ledger:
@@ -168,9 +175,9 @@ def cost_per_qualified_lead(known: Known) -> dict[str, Quantity]:
 def sales_roi(known: Known) -> dict[str, Quantity]:
     """What selling costs, and what it returns.
 
-    Definition: Sales spend of the period; as a share of the money won in it; and the return: the margin on what was won
-        less the cost of sales, over the cost of sales. The margin is that of the products sold in the orders of the
-        period, else of the deals' products; where no margin is known the return is taken on revenue, and says so.
+    Definition: Sales spend of the period; as a share of the money won in it; and the return: the margin on what was
+        won less the cost of sales, over the cost of sales. The margin is that of the products sold in the orders of
+        the period, else of the deals' products; where no margin is known the return is taken on revenue, and says so.
     Formula: cost of sales = Σ spend[sales]; ratio = cost ÷ won revenue; ROI = (Σ won · margin − cost) ÷ cost
     Unit: share
     Needs: spend.amount, spend.department, opportunities.closed_at, opportunities.amount
@@ -207,13 +214,14 @@ def customer_acquisition_cost(known: Known) -> dict[str, Quantity]:
 
     Definition: Sales and marketing spend of the period on new business (purpose acquire; all where none is recorded),
         selling time at the agreed hourly cost (0 where people are in the spend table) and concessions on new
-        business, over the customers that were new in it. The lagged variant sets the spend against the customers
-        won a median lead-to-close later. Payback is the months of margin that it takes. The article calls it a
-        rate and defines a cost: it is a cost.
-    Formula: CAC = (Σ spend[acquire] + hours × loaded cost + concessions) ÷ new customers in P; payback = CAC ÷ (monthly revenue per customer × margin)
+        business, over the customers that were new in it. The lagged variant sets the spend against the customers won
+        a median lead-to-close later. Payback is the months of margin that it takes. The article calls it a rate and
+        defines a cost: it is a cost.
+    Formula: CAC = (Σ spend[acquire] + hours × loaded cost + concessions) ÷ new customers in P; payback = CAC ÷
+        (monthly revenue per customer × margin)
     Unit: money
-    Needs: spend.amount, customers.first_order_at; or spend.amount, orders.account_id, orders.ordered_at;
-        or spend.amount, opportunities.account_id, opportunities.closed_at
+    Needs: spend.amount, customers.first_order_at; or spend.amount, orders.account_id, orders.ordered_at; or
+        spend.amount, opportunities.account_id, opportunities.closed_at
     Source: SALES-9, 30 KPIs for sales managers
     """
     spent = acquiring(known, known.booked, "both")
@@ -310,12 +318,13 @@ def marketing_spend_to_sales(known: Known) -> dict[str, Quantity]:
 
     Definition: What marketing spent in the period over the revenue of the period (recognised; else orders; else
         bookings, labelled). Required spend is what the shortfall to the bookings target would cost at the period's
-        own rates: qualified leads for the money won, times the cost of one. Response is how revenue moved with
-        spend over the periods: the slope of log revenue on log spend (not causal).
-    Formula: Σ spend[marketing] ÷ revenue; required = max(0, target − won) × MQLs ÷ won × cost per MQL; elasticity = d log revenue ÷ d log spend
+        own rates: qualified leads for the money won, times the cost of one. Response is how revenue moved with spend
+        over the periods: the slope of log revenue on log spend (not causal).
+    Formula: Σ spend[marketing] ÷ revenue; required = max(0, target − won) × MQLs ÷ won × cost per MQL; elasticity = d
+        log revenue ÷ d log spend
     Unit: share
-    Needs: spend.amount, finance.revenue; or spend.amount, orders.ordered_at, orders.amount;
-        or spend.amount, opportunities.closed_at, opportunities.amount
+    Needs: spend.amount, finance.revenue; or spend.amount, orders.ordered_at, orders.amount; or spend.amount,
+        opportunities.closed_at, opportunities.amount
     Source: FUNNEL-3.8, MarketingProfs: 25 metrics by funnel stage
     """
     spent, base = Ledger(known.booked, "marketing"), own_revenue(known)

@@ -12,7 +12,8 @@ from kpis.engine import collect
 from kpis.measures.core import intervals
 from kpis.measures.core.grid import Grid
 from kpis.measures.core.known import Known, is_one_of
-from kpis.measures.core.quantities import Count, Mean, Quantity, Ratio, Share, attempt
+from kpis.measures.core.quantities import Count, Mean, Ratio, Share
+from kpis.measures.core.quantity import Quantity, attempt
 from kpis.measures.core.rows import Reducer, Rows, Scan
 from kpis.measures.registry import measure
 
@@ -25,8 +26,8 @@ RETURN_DAYS = 30
 def visit_to_lead_rate(known: Known) -> dict[str, Quantity]:
     """Digital leads for each visit to the site.
 
-    Definition: Leads of the period that came in by a digital channel (the settings list them) over the visits to the site
-        in it. The two are counted separately, so the ratio is not a share of the same records.
+    Definition: Leads of the period that came in by a digital channel (the settings list them) over the visits to the
+        site in it. The two are counted separately, so the ratio is not a share of the same records.
     Formula: # leads[channel digital, created ∈ P] ÷ # sessions in P
     Unit: share
     Needs: leads.created_at, leads.channel, web_sessions.started_at
@@ -45,10 +46,11 @@ def visit_to_lead_rate(known: Known) -> dict[str, Quantity]:
 def bounce_rate(known: Known) -> dict[str, Quantity]:
     """Share of visits that saw one page and left without converting.
 
-    Definition: Classic: visits of a single page without a conversion. The engagement variant: visits that were not engaged
-        (under 10 seconds, one page, no conversion). The strict one of the article adds that the visitor does not come
-        back: no further visit within 30 days, of the visits that are at least 30 days old.
-    Formula: single-page sessions without conversion ÷ sessions; 1 − engaged ÷ sessions; bounced ∧ no further session of the visitor in 30 days
+    Definition: Classic: visits of a single page without a conversion. The engagement variant: visits that were not
+        engaged (under 10 seconds, one page, no conversion). The strict one of the article adds that the visitor does
+        not come back: no further visit within 30 days, of the visits that are at least 30 days old.
+    Formula: single-page sessions without conversion ÷ sessions; 1 − engaged ÷ sessions; bounced ∧ no further session
+        of the visitor in 30 days
     Unit: share
     Needs: web_sessions.started_at, web_sessions.pages_viewed
     Source: MKTG-3, 30 KPIs for marketing managers
@@ -87,9 +89,10 @@ def _never_back(known: Known, rows: Rows) -> Quantity:
 def landing_page_conversion(known: Known) -> dict[str, Quantity]:
     """Share of visits that convert on the visit, over the pages they land on.
 
-    Definition: Visits of the period that landed on a known page and made a lead on that visit, over all that landed on one; by
-        landing page; and of the visitors that landed in the period, those who made a lead in it.
-    Formula: # landing sessions with a conversion on that visit ÷ # sessions landing on the page; unique-visitor variant
+    Definition: Visits of the period that landed on a known page and made a lead on that visit, over all that landed
+        on one; by landing page; and of the visitors that landed in the period, those who made a lead in it.
+    Formula: # landing sessions with a conversion on that visit ÷ # sessions landing on the page; unique-visitor
+        variant
     Unit: share
     Needs: web_sessions.started_at, web_sessions.landing_page, web_sessions.converted_lead_id
     Source: MKTG-7, 30 KPIs for marketing managers
@@ -138,8 +141,8 @@ class OncePer(Quantity):
 def pages_read_share(known: Known) -> dict[str, Quantity]:
     """Share of the site's tracked pages that a visitor reads.
 
-    Definition: Of each visitor of a tracked page in the period, the different tracked pages seen in it, over all tracked
-        pages; mean over the visitors.
+    Definition: Of each visitor of a tracked page in the period, the different tracked pages seen in it, over all
+        tracked pages; mean over the visitors.
     Formula: mean over visitors of (# distinct tracked pages viewed ÷ # tracked pages)
     Unit: share
     Needs: page_views.visitor_id, page_views.page, page_views.viewed_at, pages.is_tracked
@@ -172,12 +175,14 @@ def _rows_in(frame: nw.LazyFrame) -> int:
 def pre_conversion_page_flow(known: Known) -> dict[str, Quantity]:
     """Share of the funnel's pages that visitors see before they convert.
 
-    Definition: Of each visitor that became a lead in the period, the different funnel pages viewed up to the day of the first
-        conversion, over all funnel pages; mean over the converting visitors, and how they spread. Lift of a page: how
-        much more often visitors who saw it convert than visitors at large.
-    Formula: # distinct funnel pages viewed before the first conversion ÷ # funnel pages, mean; lift = P(conversion | page) ÷ P(conversion)
+    Definition: Of each visitor that became a lead in the period, the different funnel pages viewed up to the day of
+        the first conversion, over all funnel pages; mean over the converting visitors, and how they spread. Lift of a
+        page: how much more often visitors who saw it convert than visitors at large.
+    Formula: # distinct funnel pages viewed before the first conversion ÷ # funnel pages, mean; lift = P(conversion |
+        page) ÷ P(conversion)
     Unit: share
-    Needs: page_views.visitor_id, page_views.page, page_views.viewed_at, pages.funnel_step, leads.visitor_id, leads.created_at
+    Needs: page_views.visitor_id, page_views.page, page_views.viewed_at, pages.funnel_step, leads.visitor_id,
+        leads.created_at
     Source: MKTG-9, 30 KPIs for marketing managers
     """
     funnel = known.frame("pages").filter(~nw.col("funnel_step").is_null()).select("page", "funnel_step")

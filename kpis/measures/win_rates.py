@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import narwhals.stable.v2 as nw
 
+from kpis.measures.core.control import control_limits
+from kpis.measures.core.formulas import mean_of_four_before
 from kpis.measures.core.incidence import IN_THE_END, Incidence
 from kpis.measures.core.known import Known, with_outcome_days
-from kpis.measures.core.quantities import Count, Quantity, Ratio, Share, Stacked, SumRatio, attempt
+from kpis.measures.core.quantities import Count, Derived, Ratio, Share, Stacked, SumRatio
+from kpis.measures.core.quantity import Quantity, attempt
 from kpis.measures.core.rows import Rows
 from kpis.measures.registry import measure
 
@@ -17,10 +20,10 @@ NONE_DECIDED = "nothing was won or lost in this period"
 def win_rate(known: Known) -> dict[str, Quantity]:
     """Won share of the qualified opportunities that were decided.
 
-    Definition: Of the opportunities that qualified and closed in the period, the share that was won. Losses in
-        which the customer decided nothing are left out (their lost reason says so); the broad rate counts them.
-        Beside it the same by amount, and the rate of the opportunities created in the period, followed until
-        they close (incidence with censoring).
+    Definition: Of the opportunities that qualified and closed in the period, the share that was won. Losses in which
+        the customer decided nothing are left out (their lost reason says so); the broad rate counts them. Beside it
+        the same by amount, and the rate of the opportunities created in the period, followed until they close
+        (incidence with censoring).
     Formula: W ÷ (W + L) by count, closed in P, from qualified stage; by amount Σ won ÷ Σ decided; broad W ÷ all
         closed; created cohort: incidence of winning among those that qualified in P
     Unit: share
@@ -34,10 +37,12 @@ def win_rate(known: Known) -> dict[str, Quantity]:
         won_money=nw.when(nw.col("is_won") == 1).then(money).otherwise(nw.lit(0.0)),
         decided_money=nw.when(nw.col("decided") == 1).then(money).otherwise(nw.lit(0.0)),
     )
+    rate = Share(closed, "is_won", "decided", NONE_DECIDED)
     return {
-        "win_rate": Share(closed, "is_won", "decided", NONE_DECIDED),
+        "win_rate": rate,
         "by_amount": attempt(lambda: _by_amount(known, closed)),
         "broad": Share(closed, "is_won", "rows", NONE_DECIDED),
+        "mean_of_four_before": Derived(mean_of_four_before, (rate,), "share"),
         "created_cohort": Incidence(known.qualified_deals, "won_day", "lost_day", IN_THE_END, today=known.today),
     }
 
@@ -51,10 +56,10 @@ def _by_amount(known: Known, closed: Rows) -> Quantity:
 def funnel_ratios(known: Known) -> dict[str, Quantity]:
     """From qualified lead to sale, step by step.
 
-    Definition: Of the leads (opportunities) that reached a step in the period, the share that went on to the
-        next one, in the end. Young cohorts are estimated by the incidence with censoring; the raw ratio and the
-        share matured stand beside it. The activity variant divides what reached the next step in the period by
-        what reached this one in it, whichever lead it was.
+    Definition: Of the leads (opportunities) that reached a step in the period, the share that went on to the next
+        one, in the end. Young cohorts are estimated by the incidence with censoring; the raw ratio and the share
+        matured stand beside it. The activity variant divides what reached the next step in the period by what reached
+        this one in it, whichever lead it was.
     Formula: MQL→SQL, SQL→opportunity, opportunity→won, each as the incidence of its cohort
     Unit: share
     Needs: leads.mql_at, leads.sql_at, opportunities.closed_at
@@ -129,16 +134,20 @@ def end_to_end_conversion(known: Known) -> dict[str, Quantity]:
     """Share of leads, and of visitors, that become customers.
 
     Definition: Of the leads created in the period, the share that is won in the end; young cohorts by the incidence
-        with censoring, with the raw ratio and the share matured beside it. The same for the site's visitors by
-        their first visit, where web data are there. Stable rates mean sales and marketing are aligned.
-    Formula: won customers from leads (visitors) of P ÷ leads (visitors) of P, by the incidence of the cohort
+        with censoring, with the raw ratio and the share matured beside it. The same for the site's visitors by their
+        first visit, where web data are there. Stable rates mean sales and marketing are aligned; the p-chart of the
+        whole periods says how far the rate may stray by chance.
+    Formula: won customers from leads (visitors) of P ÷ leads (visitors) of P, by the incidence of the cohort;
+        control limits p̄ ± 3 √(p̄(1 − p̄)/n)
     Unit: share
-    Needs: leads.created_at, opportunities.closed_at, opportunities.lead_id;
-        or leads.created_at, opportunities.closed_at, leads.opportunity_id
+    Needs: leads.created_at, opportunities.closed_at, opportunities.lead_id; or leads.created_at,
+        opportunities.closed_at, leads.opportunity_id
     Source: SIX-6, six KPIs for sales and marketing alignment
     """
+    rate = leads_to_won(known)
     return {
-        "lead_to_won": leads_to_won(known),
+        "lead_to_won": rate,
+        **control_limits(rate),
         "visitor_to_won": attempt(lambda: _visitors_to_won(known)),
         "visitor_to_lead": attempt(lambda: _visitors_to_lead(known)),
     }

@@ -1,4 +1,4 @@
-"""Track record: how good has this forecast been?"""
+"""Track record: how good the forecast has been."""
 
 import streamlit as st
 

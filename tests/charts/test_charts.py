@@ -88,7 +88,9 @@ def test_other_values_change_rows_only(name):
     one, other = (make() for make in CHARTS[name])
     assert spec(one) is spec(other)
     assert spec(one)["data"] == {"name": "rows"}
-    fresh = {k: v for k, v in other.to_dict(validate=False).items() if k not in ("config", "$schema", "datasets", "height")}
+    fresh = {
+        k: v for k, v in other.to_dict(validate=False).items() if k not in ("config", "$schema", "datasets", "height")
+    }
     assert spec(one) == {**fresh, "data": {"name": "rows"}}
 
 
@@ -154,7 +156,10 @@ def test_the_chance_curve_names_few_points_and_none_beside_the_target():
 
 
 def test_composition_stands_in_the_order_of_the_stages():
-    assert list(composition(stages(), "stage", order=("Discovery", "Proposal")).data["name"]) == ["Discovery", "Proposal"]
+    assert list(composition(stages(), "stage", order=("Discovery", "Proposal")).data["name"]) == [
+        "Discovery",
+        "Proposal",
+    ]
     assert list(composition(stages(), "stage").data["name"]) == ["Proposal", "Discovery"]
     # A stage that is not in the list follows; nothing is left out.
     assert list(composition(stages(), "stage", order=("Discovery",)).data["name"]) == ["Discovery", "Proposal"]

@@ -56,6 +56,12 @@ def test_rates_by_hand():
     assert base.lost[0, 1, 15] == pytest.approx(found.lost[1, k] * 1.2)
     assert slow.won[0, 2, 30] == pytest.approx(found.won[2, k] * 0.6 / 2)
     assert slow.move[0, 1, 30] == pytest.approx(found.move[0, 1, k] / 2)
+    # The last age is that of the last bin, from day 400 on; in the slow cycle from day 800 on.
+    for r, begins, c in ((base, 400, 1), (slow, 800, 2)):
+        assert list(r.age(np.array([begins - 1, begins, 5 * begins]))) == [r.won.shape[2] - k for k in (2, 1, 1)]
+        assert r.won[:, :, -1] == pytest.approx(found.forward[:, None] * found.won[:, -1] / c)
+        assert r.lost[:, :, -1] == pytest.approx(found.losing[:, None] * found.lost[:, -1] / c)
+        assert r.move[:, :, -1] == pytest.approx(found.move[:, :, -1] / c)
 
 
 def test_eventual_rate_is_the_one_of_the_linear_system_over_all_ages():

@@ -88,6 +88,17 @@ def test_numbers_of_odd_companies():
     assert whale.windows[0].from_open > 0.5 * whale.deal_p[:, 0].max() * 1e6
 
 
+def test_deals_lost_at_once_bring_nothing_and_take_nothing():
+    """As many deals again, each lost on its first day: twice the creations, half of them worth what one was worth."""
+    deals = regular(400)
+    spam = [opp(5000 + k, 2 * k, 2 * k + k % 2, "lost") for k in range(400)]
+    alone, both = projected(crm(deals, today=799)), projected(crm(deals + spam, today=799))
+    assert both.per_day.sum() == pytest.approx(2 * alone.per_day.sum(), rel=0.01)
+    for a, b in zip(alone.windows, both.windows, strict=True):
+        assert b.from_open == pytest.approx(a.from_open, rel=1e-6)
+        assert b.from_new == pytest.approx(a.from_new, rel=0.02)
+
+
 def test_no_opportunity_yet():
     with pytest.raises(NotEnoughData, match="No opportunity was created"):
         fit(crm([opp(1, 5)], today=2, newest=10))

@@ -31,7 +31,7 @@ def test_a_file_written_newest_first_is_read_from_its_end() -> None:
         opportunities=DEALS,
         opportunity_history="opportunity_id,changed_at,stage\nA,2024-03-01,Closed Won\nA,2024-02-01,Proposal\nA,2024-02-01,Demo\nA,2024-01-05,Discovery\n",
     )
-    assert [r[0] for r in rows(intake, "SELECT stage FROM opportunity_history ORDER BY seq")] == [
+    assert [r[0] for r in rows(intake, "SELECT stage FROM opportunity_history ORDER BY opportunity_id, seq")] == [
         "Discovery",
         "Demo",
         "Proposal",

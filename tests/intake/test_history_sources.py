@@ -79,7 +79,7 @@ def test_salesforce_export_of_history_beside_its_opportunities() -> None:
         '"008000000000001AAA","006000000000001AAA","2023-02-07 20:47:49","Interés","16120999.999999998","2023-03-01 00:00:00","30","Pipeline","0"\n',
         User='"Id","Alias","IsActive","LastName","Name"\n"005000000000001AAA","am","1","Mora","Ana Mora"\n"005000000000002AAA","bo","1","Li","Bo Li"\n',
     )
-    assert rows(intake, "SELECT stage, amount, probability, forecast_category FROM opportunity_history ORDER BY seq") == [
+    assert rows(intake, "SELECT stage, amount, probability, forecast_category FROM opportunity_history ORDER BY opportunity_id, seq") == [
         ("Interés", 16120999.999999998, 0.3, "Pipeline"),
         ("Negociación", 18480.0, 0.7, "Best Case"),
     ]
@@ -123,7 +123,7 @@ def test_hubspot_stage_dates_are_a_history() -> None:
         + '"701","Seed","Closed Won (Sales Pipeline)","2025-02-28 10:11","Ana","500","Sales Pipeline","2024-12-01 09:00","2024-12-01 09:00","2025-02-28 10:11","7693860","2025-02-28 10:11"\n'
         + '"702","Skip","Closed Won (Sales Pipeline)","2025-03-28 10:11","(No value)","50","Sales Pipeline","2024-12-05 09:00","","","","2025-03-28 10:11"\n'
     )
-    assert rows(intake, "SELECT opportunity_id, stage, changed_at FROM opportunity_history ORDER BY seq") == [
+    assert rows(intake, "SELECT opportunity_id, stage, changed_at FROM opportunity_history ORDER BY opportunity_id, seq") == [
         ("701", "Discovery (Sales Pipeline)", date(2024, 12, 1)),
         ("701", "Closed Won (Sales Pipeline)", date(2025, 2, 28)),
         ("702", "Closed Won (Sales Pipeline)", date(2025, 3, 28)),
@@ -146,7 +146,7 @@ def test_two_dated_exports_become_one_table_and_its_history() -> None:
         }
     )
     assert rows(intake, "SELECT opportunity_id, status, amount FROM opportunities ORDER BY 1") == [("A", "open", 120.0), ("B", "won", 55.0), ("C", "open", 9.0), ("D", "open", 7.0)]
-    assert rows(intake, "SELECT opportunity_id, changed_at, stage, amount, expected_close FROM opportunity_history ORDER BY seq") == [
+    assert rows(intake, "SELECT opportunity_id, changed_at, stage, amount, expected_close FROM opportunity_history ORDER BY opportunity_id, seq") == [
         ("A", date(2024, 3, 1), "Discovery", 100.0, date(2024, 3, 31)),
         ("A", date(2024, 4, 1), "Proposal", 120.0, date(2024, 6, 30)),  # some time between the two: the second export is the first to show it
         ("B", date(2024, 3, 1), "Proposal", 50.0, date(2024, 4, 30)),
@@ -181,7 +181,7 @@ def test_files_without_an_id_in_common_are_parts_not_exports() -> None:
 def test_exports_stacked_in_one_file() -> None:
     intake = load(deals="Snapshot Date," + EXPORT + "2024-03-01,A,Discovery,100,2024-01-05,2024-03-31,Ana\n2024-04-01,A,Proposal,100,2024-01-05,2024-03-31,Ana\n")
     assert rows(intake, "SELECT stage FROM opportunities") == [("Proposal",)]
-    assert rows(intake, "SELECT changed_at, stage FROM opportunity_history ORDER BY seq") == [(date(2024, 3, 1), "Discovery"), (date(2024, 4, 1), "Proposal")]
+    assert rows(intake, "SELECT changed_at, stage FROM opportunity_history ORDER BY opportunity_id, seq") == [(date(2024, 3, 1), "Discovery"), (date(2024, 4, 1), "Proposal")]
     assert (intake.files[0].accepted, intake.files[0].merged) == (1, 1)
 
 

@@ -31,7 +31,7 @@ def result(
 
 
 class Look:
-    """Numbers of one result: ``look("part")`` is the last period's value, ``look("part", group=..., back=1)`` others."""
+    """Numbers of one result: ``look("part")`` is the last period's value, ``look("part", back=1)`` the one before."""
 
     def __init__(self, source: Dataset | dict[str, Any], name: str, **options: Any) -> None:
         self.result = result(source, name, **options)

@@ -74,9 +74,13 @@ def test_bootstrap_of_a_ratio_agrees_with_scipy():
     given_away = listed * rng.beta(2, 20, 500)
     ours = intervals.bootstrap_ratio(given_away, listed, np.ones(500), np.random.default_rng(5))
     theirs = stats.bootstrap(
-        (given_away, listed), lambda a, b, axis: a.sum(axis) / b.sum(axis), paired=True, method="percentile",
-        n_resamples=2000, rng=np.random.default_rng(6),
-    )  # fmt: skip
+        (given_away, listed),
+        lambda a, b, axis: a.sum(axis) / b.sum(axis),
+        paired=True,
+        method="percentile",
+        n_resamples=2000,
+        rng=np.random.default_rng(6),
+    )
     assert ours == pytest.approx(tuple(theirs.confidence_interval), rel=0.03)
 
 

@@ -165,7 +165,7 @@ def test_leakage():
     ]
     look = Look({"leads": leads, "opportunities": deals}, "lead_leakage")
     assert look("leakage", back=1, what="raw") == pytest.approx(3 / 5)  # l1, l2, l5; l3 was won, l4 still goes
-    # Day 10: 1/5. Day 61: l3 is won and l5 lost, of four at risk: + 4/5 x 1/4. Day 181: l2, of the two left: + 2/5 x 1/2.
+    # Day 10: 1/5. Day 61: l3 is won and l5 lost, of four at risk: + 4/5 x 1/4. Day 181: l2, of two: + 2/5 x 1/2.
     assert look("leakage", back=1) == pytest.approx(1 / 5 + 1 / 5 + 1 / 5)
     assert look("leads_that_left_by_stage", group="2: MQL", back=1) == pytest.approx(1 / 2)  # l1 of l1, l5 in 2025Q4
     assert look("leads_that_left_by_stage", group="1: lead") == 1.0  # l2 fell silent in 2026Q1
@@ -184,17 +184,27 @@ def test_good_and_bad_leaks():
 
 
 def test_ideal_customer_as_agreed():
-    leads = [lead(1, "01-01", industry="Banking", employees=200), lead(2, "01-01", industry="Banking", employees=5),
-             lead(3, "01-01", industry="Farming", employees=200), lead(4, "01-01")]  # fmt: skip
+    leads = [
+        lead(1, "01-01", industry="Banking", employees=200),
+        lead(2, "01-01", industry="Banking", employees=5),
+        lead(3, "01-01", industry="Farming", employees=200),
+        lead(4, "01-01"),
+    ]
     deals = [
-        deal(1, "2025-12-01", "02-01", "won", segment="Banking"), deal(2, "2025-12-01", "02-01", "lost", segment="Banking"),
-        deal(3, "2025-12-01", "02-01", "won", segment="Farming"), deal(4, "2025-12-01", "02-01", "lost", segment="Farming"),
-        deal(5, "2025-12-01", "02-01", "lost", segment="Farming"), deal(6, "2025-12-01", "02-01", "lost", segment="Farming"),
-        deal(7, "02-01", segment="Banking"), deal(8, "02-01"),
-    ]  # fmt: skip
+        deal(1, "2025-12-01", "02-01", "won", segment="Banking"),
+        deal(2, "2025-12-01", "02-01", "lost", segment="Banking"),
+        deal(3, "2025-12-01", "02-01", "won", segment="Farming"),
+        deal(4, "2025-12-01", "02-01", "lost", segment="Farming"),
+        deal(5, "2025-12-01", "02-01", "lost", segment="Farming"),
+        deal(6, "2025-12-01", "02-01", "lost", segment="Farming"),
+        deal(7, "02-01", segment="Banking"),
+        deal(8, "02-01"),
+    ]
     contacts = [{"contact_id": "c", "account_id": "a7", "is_decision_maker": 1}]
-    known = data({"leads": leads, "opportunities": deals, "contacts": contacts},
-                 definitions={"ideal_customer": {"industries": ["banking"], "employees_from": 100}})  # fmt: skip
+    known = data(
+        {"leads": leads, "opportunities": deals, "contacts": contacts},
+        definitions={"ideal_customer": {"industries": ["banking"], "employees_from": 100}},
+    )
     look = Look(known, "ideal_customer_fit")
     assert look("fitting_share") == pytest.approx(1 / 4)
     assert look("fitting_share_of_opportunities") == pytest.approx(1 / 2)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kpis.measures.content import matched_difference, verdict
+from kpis.measures.content_index import verdict
+from kpis.measures.sales_material import matched_difference
 from tests.measures.look import Look, data, day
 from tests.measures.test_leads import lead
 from tests.measures.test_money import HEADCOUNT
@@ -75,9 +76,15 @@ def view(visitor: str, page: str, when: str):
 
 
 VIEWS = [
-    view("x", "/a", "01-05"), view("x", "/a", "01-06"), view("x", "/c", "01-06"), view("x", "/d", "01-06"), view("x", "/e", "02-20"),
-    view("y", "/b", "01-05"), view("z", "/d", "01-05"), view("w", "/a", "2025-12-05"),
-]  # fmt: skip
+    view("x", "/a", "01-05"),
+    view("x", "/a", "01-06"),
+    view("x", "/c", "01-06"),
+    view("x", "/d", "01-06"),
+    view("x", "/e", "02-20"),
+    view("y", "/b", "01-05"),
+    view("z", "/d", "01-05"),
+    view("w", "/a", "2025-12-05"),
+]
 
 
 def test_pages_read():
@@ -199,8 +206,12 @@ def test_content_audit():
 
 
 def test_value_of_assets():
-    leads = [lead(1, "01-01", asset_id="c1", channel="Email"), lead(2, "01-01", asset_id="c1", channel="Email"), lead(3, "01-01", asset_id="c2", channel="Web"),
-             lead(4, "01-01", channel="Web")]  # fmt: skip
+    leads = [
+        lead(1, "01-01", asset_id="c1", channel="Email"),
+        lead(2, "01-01", asset_id="c1", channel="Email"),
+        lead(3, "01-01", asset_id="c2", channel="Web"),
+        lead(4, "01-01", channel="Web"),
+    ]
     deals = [
         deal(1, "01-05", "02-01", "won", 400.0, lead_id="l1"),
         deal(2, "01-05", "02-01", "won", 100.0, lead_id="l4"),
@@ -230,9 +241,11 @@ def test_verdicts():
 
 def test_material_used_by_sales():
     deals = [
-        deal(1, "01-05", "02-01", "won", segment="SMB"), deal(2, "01-05", "02-01", "lost", segment="SMB"),
-        deal(3, "01-05", segment="SMB"), deal(4, "2025-01-05", "2025-12-01", "lost", segment="SMB"),
-    ]  # fmt: skip
+        deal(1, "01-05", "02-01", "won", segment="SMB"),
+        deal(2, "01-05", "02-01", "lost", segment="SMB"),
+        deal(3, "01-05", segment="SMB"),
+        deal(4, "2025-01-05", "2025-12-01", "lost", segment="SMB"),
+    ]
     look = Look({"content_assets": ASSETS, "content_events": EVENTS, "opportunities": deals}, "sales_material_usage")
     assert look("opportunities_with_use") == pytest.approx(1 / 3)  # o4 had closed before the quarter
     assert look("uses") == 2
@@ -260,14 +273,41 @@ def test_matched_difference_is_statsmodels():
 
 
 ACTIVITIES = [
-    {"activity_id": "1", "type": "Meeting", "occurred_at": day("01-05"), "owner": "Ana", "opportunity_id": "o1", "duration_minutes": 60.0,
-     "is_external": 1, "is_face_to_face": 1, "is_valuable": 0},
-    {"activity_id": "2", "type": "Call", "occurred_at": day("01-20"), "owner": "Ana", "opportunity_id": "o1", "duration_minutes": 30.0,
-     "is_external": 1, "is_face_to_face": 0, "is_valuable": 1},
-    {"activity_id": "3", "type": "Meeting", "occurred_at": day("03-05"), "owner": "Ben", "opportunity_id": "o1", "duration_minutes": 30.0,
-     "is_external": 0, "is_face_to_face": 1, "is_valuable": 0},
+    {
+        "activity_id": "1",
+        "type": "Meeting",
+        "occurred_at": day("01-05"),
+        "owner": "Ana",
+        "opportunity_id": "o1",
+        "duration_minutes": 60.0,
+        "is_external": 1,
+        "is_face_to_face": 1,
+        "is_valuable": 0,
+    },
+    {
+        "activity_id": "2",
+        "type": "Call",
+        "occurred_at": day("01-20"),
+        "owner": "Ana",
+        "opportunity_id": "o1",
+        "duration_minutes": 30.0,
+        "is_external": 1,
+        "is_face_to_face": 0,
+        "is_valuable": 1,
+    },
+    {
+        "activity_id": "3",
+        "type": "Meeting",
+        "occurred_at": day("03-05"),
+        "owner": "Ben",
+        "opportunity_id": "o1",
+        "duration_minutes": 30.0,
+        "is_external": 0,
+        "is_face_to_face": 1,
+        "is_valuable": 0,
+    },
     {"activity_id": "4", "type": "Email", "occurred_at": day("01-20"), "owner": "Ana", "opportunity_id": "o2"},
-]  # fmt: skip
+]
 
 
 def test_activities_for_each_win():
@@ -347,9 +387,11 @@ def rated(card: str, item: str, rating: int, weight: float, when: str, assessor:
 
 def test_sales_enablement_score():
     ratings = [
-        rated("sales_enablement", "coaching", 2, 1.0, "2025-12-31"), rated("sales_enablement", "coaching", 5, 1.0, "03-31"),
-        rated("sales_enablement", "ramp", 3, 3.0, "2025-12-31"), rated("lead_management", "scoring", 1, 1.0, "03-31"),
-    ]  # fmt: skip
+        rated("sales_enablement", "coaching", 2, 1.0, "2025-12-31"),
+        rated("sales_enablement", "coaching", 5, 1.0, "03-31"),
+        rated("sales_enablement", "ramp", 3, 3.0, "2025-12-31"),
+        rated("lead_management", "scoring", 1, 1.0, "03-31"),
+    ]
     look = Look({"scorecards": ratings}, "sales_enablement_score")
     assert look("score", back=1) == pytest.approx(100 * (1 * 0.25 + 3 * 0.5) / 4)
     assert look("score") == pytest.approx(100 * (1 * 1.0 + 3 * 0.5) / 4)

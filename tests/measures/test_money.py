@@ -186,8 +186,10 @@ CUSTOMERS = [
 
 
 def test_customer_acquisition_cost():
-    deals = [deal(1, "01-01", "02-01", "won", 900.0, type="new", discount_amount=30.0),
-             deal(2, "01-01", "02-01", "won", 900.0, type="renewal", discount_amount=500.0)]  # fmt: skip
+    deals = [
+        deal(1, "01-01", "02-01", "won", 900.0, type="new", discount_amount=30.0),
+        deal(2, "01-01", "02-01", "won", 900.0, type="renewal", discount_amount=500.0),
+    ]
     look = Look({"spend": SPEND, "customers": CUSTOMERS, "opportunities": deals}, "customer_acquisition_cost")
     # To acquire: 200 + 40; conceded on new business: 30; new customers: a4, a5.
     assert look("new_customers") == 2
@@ -205,9 +207,11 @@ def test_selling_time_is_added_where_an_hour_has_a_cost():
 
 def test_nurture_spend():
     leads = [
-        lead(1, "01-01", nurture_start="01-10"), lead(2, "01-01", nurture_start="01-10", disqualified_at="02-01"),
-        lead(3, "01-01", disqualified_at="02-01"), lead(4, "01-01", disqualified_at="02-01"),
-    ]  # fmt: skip
+        lead(1, "01-01", nurture_start="01-10"),
+        lead(2, "01-01", nurture_start="01-10", disqualified_at="02-01"),
+        lead(3, "01-01", disqualified_at="02-01"),
+        lead(4, "01-01", disqualified_at="02-01"),
+    ]
     deals = [deal(1, "01-05", "02-01", "won", lead_id="l1")]
     look = Look({"spend": SPEND, "leads": leads, "opportunities": deals}, "nurture_spend")
     assert look("nurture_spend") == 60.0
@@ -292,8 +296,10 @@ def test_top_fifth_takes_the_marginal_customer_in_part_and_its_interval_agrees_w
 
 
 def test_market_share():
-    customers = [{"account_id": "a1", "first_order_at": day("2024-01-01"), "segment": "SMB"},
-                 {"account_id": "a2", "first_order_at": day("2024-01-01"), "segment": "Enterprise"}]  # fmt: skip
+    customers = [
+        {"account_id": "a1", "first_order_at": day("2024-01-01"), "segment": "SMB"},
+        {"account_id": "a2", "first_order_at": day("2024-01-01"), "segment": "Enterprise"},
+    ]
     orders = [*ORDERS[:3], {"order_id": "0", "account_id": "a1", "amount": 500.0, "ordered_at": day("2025-10-05")}]
     market = [
         {"segment": s, "period": day(p), "market_revenue": m}
@@ -406,9 +412,11 @@ def test_net_promoter_score():
 
 
 def test_share_of_wallet():
-    wallet = [{"account_id": "a1", "category": "A", "estimated_total_spend": 1000.0},
-              {"account_id": "a2", "category": "B", "estimated_total_spend": 2000.0},
-              {"account_id": "a2", "category": "A", "estimated_total_spend": 500.0}]  # fmt: skip
+    wallet = [
+        {"account_id": "a1", "category": "A", "estimated_total_spend": 1000.0},
+        {"account_id": "a2", "category": "B", "estimated_total_spend": 2000.0},
+        {"account_id": "a2", "category": "A", "estimated_total_spend": 500.0},
+    ]
     deals = [
         deal(1, "01-01", "02-01", "won", 70.0, type="expansion"),
         deal(2, "01-01", "02-01", "won", 90.0, type="new"),

@@ -18,8 +18,12 @@ STAGES = [
 
 def state(number: int, when: str, stage: str, amount: float, close: str):
     return {
-        "opportunity_id": f"o{number}", "changed_at": day(when), "stage": stage, "amount": amount, "expected_close": day(close),
-    }  # fmt: skip
+        "opportunity_id": f"o{number}",
+        "changed_at": day(when),
+        "stage": stage,
+        "amount": amount,
+        "expected_close": day(close),
+    }
 
 
 # 2025Q4, as of 14 November: o1 100 and o2 300 expected in it (o1 is won, o2 is pushed and lost), o3 not qualified yet.
@@ -38,12 +42,28 @@ HISTORY = [
 DEALS = [
     deal(1, "2025-09-15", "2025-12-10", "won", 100.0, stage="Demo"),
     deal(2, "2025-10-10", "2026-01-15", "lost", 300.0, stage="Demo"),
-    deal(3, "2025-10-10", amount=900.0, stage="Demo", expected_close=day("03-20"), push_count=2, last_activity_at=day("02-10")),
+    deal(
+        3,
+        "2025-10-10",
+        amount=900.0,
+        stage="Demo",
+        expected_close=day("03-20"),
+        push_count=2,
+        last_activity_at=day("02-10"),
+    ),
     deal(4, "2025-09-20", "2025-11-20", "won", 200.0, stage="Demo"),
-    deal(5, "2026-01-05", amount=400.0, stage="Demo", expected_close=day("02-01"), push_count=0, last_activity_at=day("01-06")),
+    deal(
+        5,
+        "2026-01-05",
+        amount=400.0,
+        stage="Demo",
+        expected_close=day("02-01"),
+        push_count=0,
+        last_activity_at=day("01-06"),
+    ),
     deal(6, "2026-01-05", amount=700.0, stage="Demo", expected_close=day("05-01"), next_step="Call", push_count=0),
     deal(7, "2026-01-05", amount=50.0, stage="Demo", expected_close=day("08-01"), push_count=0),
-]  # fmt: skip
+]
 TARGETS = [
     {"period": day(first), "scope": "company", "metric": "bookings", "value": value}
     for first, value in (("2025-10-01", 500.0), ("2026-01-01", 1000.0), ("2026-04-01", 800.0), ("2026-07-01", 600.0))
@@ -161,6 +181,14 @@ def test_pace_index():
     # 14 February is working day 32 of the quarter; two of the four of 2025Q4 had come by its day 32 (13 November).
     assert fresh("expected_by_now") == pytest.approx(8 * 2 / 4)
     assert fresh("pace_index") == pytest.approx(3 / 4)
+
+
+def test_a_deal_without_a_known_stage_takes_the_ratio_of_all():
+    lost_track = deal(8, "2026-01-05", amount=150.0, expected_close=day("03-20"), qualified_at=day("01-05"))
+    worth = Look(data({**TABLES, "opportunities": [*DEALS, lost_track]}, newest=TODAY), "funnel_value")
+    # As below, and o8 (150) at the ratio of all visits, which has the visit of o3 to New at risk as well (127 days,
+    # open): on day 61 1/4, on day 86 3/4 x 1/3: 1/2.
+    assert worth("by_own_close_ratios") == pytest.approx(2050 * 2 / 3 + 150 * 1 / 2)
 
 
 def test_funnel_value_by_own_close_ratios():

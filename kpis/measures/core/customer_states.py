@@ -12,7 +12,8 @@ from kpis.errors import NotEnoughData
 from kpis.measures.core import intervals
 from kpis.measures.core.grid import Grid
 from kpis.measures.core.known import Known
-from kpis.measures.core.quantities import Count, Quantity
+from kpis.measures.core.quantities import Count
+from kpis.measures.core.quantity import Quantity
 from kpis.measures.core.rows import Panel, Reducer, Rows, Scan, Span
 
 
@@ -70,7 +71,7 @@ class CustomerStates:
 
     @property
     def panel(self) -> Panel:
-        """Columns ``at_start``, ``at_end``, ``kept``, ``lost``, ``gained``, ``is_new``, ``lapsed``, ``back`` of each period."""
+        """``at_start``, ``at_end``, ``kept``, ``lost``, ``gained``, ``is_new``, ``lapsed``, ``back`` of each period."""
         return self.known.once("customer panel", lambda: Panel(self.frame, "customers", _changes))
 
     def count(self, column: str) -> Count:

@@ -14,7 +14,7 @@ from kpis.errors import NotEnoughData
 from kpis.measures.core.forecast_view import ForecastView
 from kpis.measures.core.grid import Grid, joined
 from kpis.measures.core.known import Known
-from kpis.measures.core.quantities import Missing, Quantity
+from kpis.measures.core.quantity import Missing, Quantity
 from kpis.measures.core.rows import Reducer, Window
 from kpis.measures.registry import Measure, find, measures
 from kpis.periods import MONTHS, Period

@@ -10,7 +10,8 @@ import numpy as np
 from kpis.measures.core import intervals
 from kpis.measures.core.grid import Grid, first_reason
 from kpis.measures.core.known import Known
-from kpis.measures.core.quantities import Derived, Quantity
+from kpis.measures.core.quantities import Derived
+from kpis.measures.core.quantity import Quantity
 from kpis.measures.core.rows import Reducer, Scan, Window
 from kpis.periods import MONTHS, day_of
 
@@ -60,6 +61,14 @@ def growth_per_working_day(of: Quantity) -> Derived:
         return growth_of(per_day, window, 1, total=False)
 
     return Derived(formula, (of,), "share")
+
+
+def mean_of_four_before(grid: Grid, window: Window) -> Grid:  # noqa: ARG001 - every formula gets the window
+    """At each period the mean of the four before it: what it is compared with."""
+    value = np.full(grid.shape, np.nan)
+    for p in range(4, grid.shape[1]):
+        value[:, p] = grid.value[:, p - 4 : p].mean(axis=1)
+    return Grid.of(grid.groups, value, grid.n, why="needs the four periods before")
 
 
 def a_year(window: Window) -> int:

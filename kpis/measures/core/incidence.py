@@ -16,7 +16,7 @@ import numpy as np
 
 from kpis.measures.core import intervals
 from kpis.measures.core.grid import Grid
-from kpis.measures.core.quantities import Quantity
+from kpis.measures.core.quantity import Quantity
 from kpis.measures.core.rows import Reducer, Rows, Scan
 
 CENSORED, ARRIVED, LEFT = 0, 1, 2
@@ -185,13 +185,13 @@ class Incidence(Quantity):
         )  # fmt: skip
 
 
-def pooled(of: Incidence, reducer: Reducer) -> dict[str, tuple[float, float, float]]:
-    """The incidence of all cohorts together, by group: share, low, high."""
+def pooled(of: Incidence, reducer: Reducer) -> dict[str | None, tuple[float, float, float]]:
+    """The incidence of all cohorts together, by group, and under None of all groups: share, low, high."""
     reduced = reducer.run(next(of.scans()))
     length = int(reduced.table["lag"].max()) + 1 if len(reduced.table) else 1
-    found = {}
-    for g, name in enumerate(reduced.groups):
-        mine = reduced.table[reduced.table["g"] == g]
+    found: dict[str | None, tuple[float, float, float]] = {}
+    for g, name in [(None, None), *enumerate(reduced.groups)]:
+        mine = reduced.table if g is None else reduced.table[reduced.table["g"] == g]
         if len(mine):
             everyone = _counts(mine, length)
             horizon = usual_window(everyone) if of.window is None else (of.window or length - 1)

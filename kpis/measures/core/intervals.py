@@ -74,7 +74,7 @@ def median(values: np.ndarray, counts: np.ndarray) -> tuple[float, float, float]
     return middle, smallest(beyond + 1), smallest(n - beyond)
 
 
-def _atoms(residual: np.ndarray, counts: np.ndarray) -> np.ndarray:
+def _atoms(residual: np.ndarray) -> np.ndarray:
     """Which atom each value belongs to, in order of ``residual``: what the bootstrap's spread comes from."""
     rank = np.empty(len(residual), dtype=int)
     rank[np.argsort(residual, kind="stable")] = np.arange(len(residual))
@@ -99,7 +99,7 @@ def bootstrap_ratio(
     if n < 2 or not np.isfinite(total) or total == 0:
         return np.nan, np.nan
     ratio = (numerator * counts).sum() / total
-    atom = _atoms(numerator - ratio * denominator, counts)
+    atom = _atoms(numerator - ratio * denominator)
     size = np.bincount(atom, counts)
     top = np.bincount(atom, numerator * counts) / size
     bottom = np.bincount(atom, denominator * counts) / size
@@ -121,7 +121,7 @@ def bootstrap_sum(values: np.ndarray, counts: np.ndarray, rng: np.random.Generat
     """Percentile interval of a total whose number of rows is itself left to chance (compound Poisson)."""
     if counts.sum() < 2:
         return np.nan, np.nan
-    atom = _atoms(values, counts)
+    atom = _atoms(values)
     size = np.bincount(atom, counts)
     mean = np.bincount(atom, values * counts) / size
     drawn = rng.poisson(size, (DRAWS, len(size))) @ mean

@@ -22,6 +22,30 @@ from kpis.schema import TABLES
 COMPANY = ("company", "total", "all", "")
 """Scopes of a target that mean the whole company."""
 
+SLIM = (
+    "opportunity_id",
+    "account_id",
+    "owner",
+    "team",
+    "region",
+    "segment",
+    "product",
+    "type",
+    "source",
+    "campaign_id",
+    "lead_id",
+    "stage",
+    "forecast_category",
+    "amount",
+    "created_at_n",
+    "expected_close_n",
+    "closed_at_n",
+    "qualified_day",
+    "is_won",
+    "is_lost",
+    "is_open",
+)
+
 ADDITIVE_TARGETS = ("bookings", "new_opps", "mqls", "revenue")
 """Metrics whose monthly targets add up to the quarter's; others are averaged."""
 
@@ -129,6 +153,11 @@ class Known:
             self._rows[key] = Rows(self.opportunities, "opportunities", f"{day}_n")
         return self._rows[key]
 
+    @property
+    def slim(self) -> nw.LazyFrame:
+        """Opportunities with the columns that measures of their visits, states and meetings use."""
+        return self.opportunities.select(*SLIM)
+
     @cached_property
     def won(self) -> Rows:
         """Won opportunities on the day they closed."""
@@ -159,7 +188,8 @@ class Known:
         if self.has("opportunities", "qualified_at"):
             day = nw.col("qualified_at_n")
         else:
-            day = nw.when(passed).then(nw.col("created_at_n"))
+            # A closed deal without a creation date qualified by the day it closed; an open one cannot be placed.
+            day = nw.when(passed).then(nw.coalesce(nw.col("created_at_n"), nw.col("closed_at_n")))
         if self.dataset.has_history and stages is not None:
             history = self.frame("opportunity_history").join(stages, on="stage", how="left")
             history = history.with_columns(entered=nw.when(nw.col("flagged") == 1).then(nw.col("changed_at_n")))
@@ -193,7 +223,7 @@ class Known:
         moved = nw.col("before").is_null() | (nw.col("before") != nw.col("visit_stage"))
         history = history.with_columns(moved=nw.when(moved).then(1).otherwise(0)).filter(nw.col("moved") == 1)
         history = history.with_columns(next_day=nw.col("entry_day").shift(-1).over("opportunity_id", order_by="seq"))
-        visits = self._open_stages_only(history).join(self.opportunities, on="opportunity_id", how="inner")
+        visits = self._open_stages_only(history).join(self.slim, on="opportunity_id", how="inner")
         exit_day = nw.coalesce(nw.col("next_day"), nw.col("closed_at_n"))
         return Rows(self.kept(visits.with_columns(exit_day=exit_day)), "opportunities", "entry_day", over="visit_stage")
 
@@ -204,7 +234,7 @@ class Known:
         history = self.frame("opportunity_history").filter(~nw.col("stage").is_null())
         first = history.group_by("opportunity_id", "stage").agg(entry_day=nw.col("changed_at_n").min())
         first = self._open_stages_only(first.select("opportunity_id", "entry_day", visit_stage=nw.col("stage")))
-        entries = with_outcome_days(first.join(self.opportunities, on="opportunity_id", how="inner"))
+        entries = with_outcome_days(first.join(self.slim, on="opportunity_id", how="inner"))
         return Rows(entries, "opportunities", "entry_day", over="visit_stage")
 
     def _open_stages_only(self, frame: nw.LazyFrame) -> nw.LazyFrame:
@@ -227,16 +257,23 @@ class Known:
         ``state_stage``, ``state_amount`` and ``state_close`` (expected close, whole day) are as recorded then.
         Without history there is one state a deal, the present one, from today on.
         """
-        deals = self.qualified
+        deals = self.slim.filter(~nw.col("qualified_day").is_null())
         if not self.dataset.has_history:
             return deals.with_columns(
-                from_day=nw.lit(self.today), until_day=nw.lit(NEVER), state_stage=nw.col("stage"),
-                state_amount=nw.col("amount"), state_close=nw.col("expected_close_n"),
-            )  # fmt: skip
+                from_day=nw.lit(self.today),
+                until_day=nw.lit(NEVER),
+                state_stage=nw.col("stage"),
+                state_amount=nw.col("amount"),
+                state_close=nw.col("expected_close_n"),
+            )
         history = self.frame("opportunity_history").select(
-            "opportunity_id", "seq", from_day=nw.col("changed_at_n"), then_stage=nw.col("stage"),
-            then_amount=nw.col("amount"), then_close=nw.col("expected_close_n"),
-        )  # fmt: skip
+            "opportunity_id",
+            "seq",
+            from_day=nw.col("changed_at_n"),
+            then_stage=nw.col("stage"),
+            then_amount=nw.col("amount"),
+            then_close=nw.col("expected_close_n"),
+        )
         history = history.with_columns(until_day=nw.col("from_day").shift(-1).over("opportunity_id", order_by="seq"))
         # A state that ended before the first period asked for is in force on no day that is looked at.
         first = int(self.window.starts[0])
@@ -244,11 +281,12 @@ class Known:
         states = deals.join(history, on="opportunity_id", how="left")
         created = nw.col("created_at_n").fill_null(self.today)
         states = states.with_columns(
-            from_day=nw.col("from_day").fill_null(created), until_day=nw.col("until_day").fill_null(NEVER),
+            from_day=nw.col("from_day").fill_null(created),
+            until_day=nw.col("until_day").fill_null(NEVER),
             state_stage=nw.coalesce(nw.col("then_stage"), nw.col("stage")),
             state_amount=nw.coalesce(nw.col("then_amount"), nw.col("amount")),
             state_close=nw.coalesce(nw.col("then_close"), nw.col("expected_close_n")),
-        )  # fmt: skip
+        )
         return self.kept(states)
 
     @cached_property
@@ -282,9 +320,12 @@ class Known:
             won_money=nw.when(nw.col("is_won") == 1).then(nw.col("amount")).otherwise(nw.lit(0.0)),
         )
         outcome = deals.group_by("linked_lead").agg(
-            deal_day=nw.col("created_at_n").min(), won_day=nw.col("won_on").min(), lost_last=nw.col("lost_on").max(),
-            open_deals=nw.col("is_open").sum(), won_amount=nw.col("won_money").sum(),
-        )  # fmt: skip
+            deal_day=nw.col("created_at_n").min(),
+            won_day=nw.col("won_on").min(),
+            lost_last=nw.col("lost_on").max(),
+            open_deals=nw.col("is_open").sum(),
+            won_amount=nw.col("won_money").sum(),
+        )
         joined = leads.join(outcome, left_on="lead_id", right_on="linked_lead", how="left")
         all_lost = nw.col("won_day").is_null() & (nw.col("open_deals").fill_null(0) == 0)
         joined = joined.with_columns(
@@ -312,9 +353,12 @@ class Known:
         """Won opportunities with their lead's ``lead_created``, ``lead_group``, ``lead_channel``, ``lead_asset``."""
         self.need_lead_links()
         leads = self.frame("leads").select(
-            "lead_id", lead_created=nw.col("created_at_n"), lead_group=nw.col("source_group"),
-            lead_channel=nw.col("channel"), lead_asset=nw.col("asset_id"),
-        )  # fmt: skip
+            "lead_id",
+            lead_created=nw.col("created_at_n"),
+            lead_group=nw.col("source_group"),
+            lead_channel=nw.col("channel"),
+            lead_asset=nw.col("asset_id"),
+        )
         links = self.lead_links().join(leads, left_on="linked_lead", right_on="lead_id", how="inner")
         # One origin a deal: a second lead that names the same opportunity must not double its money.
         first = links.group_by("opportunity_id").agg(nw.col("linked_lead").min())

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import narwhals.stable.v2 as nw
 import numpy as np
@@ -15,113 +14,10 @@ import numpy as np
 from kpis.errors import NotEnoughData
 from kpis.measures.core import intervals
 from kpis.measures.core.grid import Grid, first_reason, union
+from kpis.measures.core.quantity import Quantity
 from kpis.measures.core.rows import Panel, Reduced, Reducer, Rows, Scan, Span
 
 BEFORE_FIRST = "before the first record"
-
-
-class Quantity:
-    """Base of every quantity: a unit, its scans, and its grid."""
-
-    unit: str
-    note: str = ""
-
-    @property
-    def sampled(self) -> bool:
-        """Whether chance decides the value, so that a small n makes it uncertain; False for accounts."""
-        return True
-
-    @property
-    def additive(self) -> bool:
-        """Whether it adds up over days, so that an unfinished period cannot be compared with a whole one."""
-        return isinstance(self, (Count, Ledger, Amount, Sum))
-
-    def scans(self) -> Iterator[Scan]:
-        """What the engine must count and sum for it."""
-        yield from ()
-
-    def grid(self, reducer: Reducer) -> Grid:
-        """Its values by group and period."""
-        raise NotImplementedError
-
-    def rows(self) -> Rows | Panel | None:
-        """The rows behind the number; of a quotient, those of its numerator."""
-        return next((scan.rows for scan in self.scans()), None)
-
-
-@dataclass(frozen=True, eq=False)
-class Missing(Quantity):
-    """A part that the data cannot support, with the reason."""
-
-    reason: str
-    unit: str = ""
-
-    def grid(self, reducer: Reducer) -> Grid:
-        """No value, and why."""
-        shape = (1, len(reducer.window.periods))
-        return Grid.of(("",), np.full(shape, np.nan), np.zeros(shape), why=self.reason)
-
-
-def tried(build: Callable[[], Quantity]) -> Quantity:
-    """``build()``, or a Missing with the reason when the data lack something."""
-    try:
-        return build()
-    except NotEnoughData as error:
-        return Missing(error.problem)
-
-
-@dataclass(frozen=True, eq=False)
-class Attempt(Quantity):
-    """A part that is built when it is first asked for, and that the data may not support."""
-
-    build: Callable[[], Quantity]
-
-    @cached_property
-    def quantity(self) -> Quantity:
-        """What was built, or a Missing."""
-        return tried(self.build)
-
-    @property
-    def unit(self) -> str:
-        """Unit of what was built."""
-        return self.quantity.unit
-
-    @property
-    def note(self) -> str:
-        """Note of what was built."""
-        return self.quantity.note
-
-    @property
-    def over(self) -> str:
-        """What its groups are, where it has its own."""
-        return getattr(self.quantity, "over", "")
-
-    @property
-    def sampled(self) -> bool:
-        """As what was built."""
-        return self.quantity.sampled
-
-    @property
-    def additive(self) -> bool:
-        """As what was built."""
-        return self.quantity.additive
-
-    def scans(self) -> Iterator[Scan]:
-        """Those of what was built."""
-        yield from self.quantity.scans()
-
-    def rows(self) -> Rows | Panel | None:
-        """Those of what was built."""
-        return self.quantity.rows()
-
-    def grid(self, reducer: Reducer) -> Grid:
-        """That of what was built."""
-        return reducer.grid(self.quantity)
-
-
-def attempt(build: Callable[[], Quantity]) -> Quantity:
-    """A part beside the headline: built when asked for, Missing with the reason when the data lack something."""
-    return Attempt(build)
 
 
 def _since_first(reduced: Reduced, total: np.ndarray) -> np.ndarray:
@@ -137,6 +33,11 @@ class Count(Quantity):
     flag: str = "rows"
     unit: str = "count"
     note: str = ""
+
+    @property
+    def additive(self) -> bool:
+        """A total of the period."""
+        return True
 
     def scans(self) -> Iterator[Scan]:
         """One sum."""
@@ -166,6 +67,11 @@ class Ledger(Quantity):
     def sampled(self) -> bool:
         """An account, not a sample."""
         return False
+
+    @property
+    def additive(self) -> bool:
+        """A total of the period."""
+        return True
 
     def scans(self) -> Iterator[Scan]:
         """Sum and number of entries."""
@@ -212,7 +118,7 @@ class Stock(Quantity):
         reduced = reducer.run(next(self.scans()))
         total = reduced.sum(self.column)
         seen = np.array([self.day(span) >= self.known_from for span in reducer.window.spans])
-        n = reduced.sum(self.counted) if self.counted else total
+        n = reduced.sum(self.counted) if self.counted else np.full(total.shape, np.nan)
         why = "the state of a past day is unknown without a history"
         if reduced.table.empty:
             seen, why = np.zeros_like(seen), "no record"
@@ -341,6 +247,11 @@ class Amount(Quantity):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_scan", Scan(_known(self.of, self.column), ("rows",), (self.column,)))
+
+    @property
+    def additive(self) -> bool:
+        """A total of the period."""
+        return True
 
     def scans(self) -> Iterator[Scan]:
         """The values and how often each occurs."""
@@ -487,6 +398,11 @@ class Sum(Quantity):
     def sampled(self) -> bool:
         """As its parts are."""
         return any(part.sampled for part in self.terms)
+
+    @property
+    def additive(self) -> bool:
+        """A total of the period."""
+        return True
 
     def scans(self) -> Iterator[Scan]:
         """Those of all terms."""

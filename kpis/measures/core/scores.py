@@ -10,7 +10,7 @@ import pandas as pd
 
 from kpis.measures.core import intervals
 from kpis.measures.core.grid import Grid
-from kpis.measures.core.quantities import Quantity
+from kpis.measures.core.quantity import Quantity
 from kpis.measures.core.rows import Reducer, Rows, Scan
 
 DECILES = tuple(f"decile {k:02d}" for k in range(1, 11))

@@ -1,0 +1,154 @@
+"""The open pipeline on the same day of every period, what became of it, and what the forecast adds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import narwhals.stable.v2 as nw
+import numpy as np
+
+from kpis.measures.core.forecast_view import ForecastView, PeriodView
+from kpis.measures.core.formulas import quotient
+from kpis.measures.core.grid import Grid
+from kpis.measures.core.known import Known
+from kpis.measures.core.quantities import Derived, Stock
+from kpis.measures.core.quantity import Quantity
+from kpis.measures.core.rows import Panel, Reducer, Span, Window
+from kpis.periods import Period, day_n
+
+PAST = 8
+"""Whole periods that own history is taken from."""
+
+
+def pipeline(known: Known) -> Panel:
+    """Open qualified money on the same day of every period, and on its first day, with what became of it.
+
+    Columns, all Σ amount but ``deals0`` to ``deals2``, which count: ``open0``, ``open1``, ``open2`` expected to
+    close in the period, the next, the next but one; ``won0`` the part of ``open0`` won later in the period;
+    ``dayone`` expected in the period on its first day, ``dayone_won`` the part won in it; ``pulled_in`` open on
+    the first day, expected elsewhere, won in it; ``overdue`` open with an expected close before the day;
+    ``all_open``.
+    """
+    calendar = known.dataset.settings.calendar
+    # A deal "omitted" from the forecast is no pipeline.
+    state = known.states.with_columns(
+        omitted=nw.when(nw.col("forecast_category").str.to_lowercase() == "omitted").then(1).otherwise(0)
+    )
+    money = nw.col("state_amount").fill_null(0.0)
+    close = nw.col("state_close")
+
+    def stands(day: int) -> nw.Expr:
+        """In force, qualified and open at the end of ``day``."""
+        running = nw.col("closed_at_n").is_null() | (nw.col("closed_at_n") > day)
+        in_force = (nw.col("from_day") <= day) & (nw.col("until_day") > day)
+        return in_force & running & (nw.col("qualified_day") <= day) & (nw.col("omitted") == 0)
+
+    def within(period: Period) -> nw.Expr:
+        return (close >= day_n(period.start)) & (close <= day_n(period.end))
+
+    def worth(condition: nw.Expr) -> nw.Expr:
+        return nw.when(condition).then(money).otherwise(nw.lit(0.0))
+
+    def flags(span: Span) -> dict[str, nw.Expr]:
+        here, next_one, after = (calendar.at(span.period.start, k) for k in (0, 1, 2))
+        now, first = stands(span.day), stands(span.start)
+        won_on = nw.col("closed_at_n")
+        won_here = (nw.col("is_won") == 1) & (won_on <= span.last) & (won_on >= span.start)
+        later = won_here & (won_on > span.day)
+        return {
+            "deals0": nw.when(now & within(here)).then(1).otherwise(0),
+            "deals1": nw.when(now & within(next_one)).then(1).otherwise(0),
+            "deals2": nw.when(now & within(after)).then(1).otherwise(0),
+            "open0": worth(now & within(here)),
+            "open1": worth(now & within(next_one)),
+            "open2": worth(now & within(after)),
+            "won0": worth(now & within(here) & later),
+            "dayone": worth(first & within(here)),
+            "dayone_won": worth(first & within(here) & won_here),
+            "pulled_in": worth(first & ~within(here) & won_here),
+            "overdue": worth(now & (close < span.day)),
+            "all_open": worth(now),
+        }
+
+    return Panel(state, "opportunities", flags)
+
+
+def stock(
+    known: Known, column: str, *, at: Callable[[Span], int] = lambda span: span.day, unit: str = "money"
+) -> Stock:
+    """A column of the pipeline on a day of each period."""
+    panel = known.once("pipeline", lambda: pipeline(known))
+    counted = column.replace("open", "deals") if column in ("open0", "open1", "open2") else ""
+    return Stock(panel, column, unit, known.states_from, at, counted)
+
+
+def past_share(column: str, of: str, known: Known) -> Quantity:
+    """Share of ``of`` that became ``column``, over the last PAST whole periods together, at each period."""
+    at = (lambda span: span.start) if of == "dayone" else (lambda span: span.day)
+
+    def formula(part: Grid, whole: Grid, window: Window) -> Grid:
+        return quotient(
+            trailing_sum(part, window), trailing_sum(whole, window), "no earlier period with a known pipeline"
+        )
+
+    return Derived(formula, (stock(known, column, at=at), stock(known, of, at=at)), "share")
+
+
+def trailing_sum(grid: Grid, window: Window) -> Grid:
+    """At each period the sum over the PAST whole periods before it that are known; n is how many they are."""
+    value, n = np.full(grid.shape, np.nan), np.zeros(grid.shape)
+    for p in range(grid.shape[1]):
+        past = grid.value[:, max(0, p - PAST) : p][:, window.whole[max(0, p - PAST) : p]]
+        if past.shape[1]:
+            value[:, p] = np.where(np.isfinite(past).any(axis=1), np.nansum(past, axis=1), np.nan)
+            n[:, p] = np.isfinite(past).sum(axis=1)
+    return Grid.of(grid.groups, value, n, why="no earlier period with a known pipeline")
+
+
+@dataclass(frozen=True, eq=False)
+class FromForecast(Quantity):
+    """A number of the forecast, today only."""
+
+    known: Known
+    take: Callable[[ForecastView], tuple[float | None, float | None, float | None]]
+    unit: str = "money"
+    note: str = "from the forecast"
+
+    @property
+    def sampled(self) -> bool:
+        """The forecast has a range of its own."""
+        return False
+
+    def grid(self, reducer: Reducer) -> Grid:
+        """The number in the last period."""
+        shape = (1, len(reducer.window.periods))
+        value, low, high = (np.full(shape, np.nan) for _ in range(3))
+        forecast = self.known.forecast
+        found = self.take(forecast) if forecast is not None else (None, None, None)
+        for array, number in zip((value, low, high), found, strict=True):
+            array[0, -1] = np.nan if number is None else number
+        why = "needs the forecast" if forecast is None else "the forecast has no value for it"
+        return Grid.of(("",), value, np.zeros(shape), low=low, high=high, why=why)
+
+
+def from_forecast(known: Known, take: Callable[[PeriodView], float | None], unit: str, period: int = 0) -> FromForecast:
+    """A number that the forecast has for a period: 0 is the current one."""
+
+    def number(forecast: ForecastView) -> tuple[float | None, float | None, float | None]:
+        return take(forecast.periods[period]) if period < len(forecast.periods) else None, None, None
+
+    return FromForecast(known, number, unit)
+
+
+def trailing_mean(value: np.ndarray, window: Window) -> np.ndarray:
+    """At each period the mean over the PAST whole periods before it that are known."""
+    mean = np.full(value.shape, np.nan)
+    for p in range(value.shape[1]):
+        past = value[:, max(0, p - PAST) : p][:, window.whole[max(0, p - PAST) : p]]
+        seen = np.isfinite(past)
+        counted = seen.sum(axis=1)
+        mean[:, p] = np.divide(
+            np.where(seen, past, 0.0).sum(axis=1), counted, out=np.full(len(past), np.nan), where=counted > 0
+        )
+    return mean
