@@ -119,9 +119,9 @@ def _prepare(engine: Engine, have: set[str], result: Assembled) -> list[Note]:
         if made:
             have.add("opportunities")
             result.notes.append(f"{made:,} opportunities are known from their history only; each has its last state")
-    notes = codes.resolve(engine, have)
     if "opportunities" in have:
         opportunities.fill_account(engine)
+    notes = codes.resolve(engine, have)
     return notes + categories.unify_tables(engine, sorted(have))
 
 

@@ -25,26 +25,29 @@ class Link:
 
     Parameters
     ----------
-    label
-        The lookup's column that replaces the code; the key itself when it is empty or the lookup has no names.
+    name
+        The lookup's column of names: a value is matched by key, then by name, then by spelling.
     carried
         Lookup column -> opportunity field, filled where the opportunities bring nothing of their own.
+    is_named
+        Whether the name replaces the code; otherwise the key does.
     """
 
     column: str
     lookup: str
     key: str
-    label: str
+    name: str
     carried: Mapping[str, str]
+    is_named: bool = True
 
 
 LINKS = (
     Link("stage", "stages", "stage_id", "stage", {}),
     Link("owner", "owners", "owner_id", "name", {"team": "team", "region": "region"}),
     Link("product", "products", "product_id", "name", {"list_price": "list_price"}),
-    Link("campaign_id", "campaigns", "campaign_id", "", {"type": "source", "channel": "source"}),
-    Link("account_id", "accounts", "account_id", "", {"industry": "segment", "region": "region"}),
-    Link("lead_id", "leads", "lead_id", "", {"channel": "source", "industry": "segment"}),
+    Link("campaign_id", "campaigns", "campaign_id", "name", {"type": "source", "channel": "source"}, is_named=False),
+    Link("account_id", "accounts", "account_id", "name", {"industry": "segment", "region": "region"}, is_named=False),
+    Link("lead_id", "leads", "lead_id", "", {"channel": "source", "industry": "segment"}, is_named=False),
 )
 
 
@@ -63,7 +66,7 @@ def resolve(engine: Engine, tables: set[str]) -> list[tuple[int, str]]:
             names = {c.name for c in fields.columns(table)}
             if link.column not in names or table == link.lookup:
                 continue
-            if table != "opportunities" and not link.label:
+            if table != "opportunities" and not link.is_named:
                 continue
             notes += _resolve(engine, table, link)
     return notes
@@ -77,21 +80,21 @@ def _resolve(engine: Engine, table: str, link: Link) -> list[tuple[int, str]]:
             f'SELECT DISTINCT "{link.column}" FROM {name} WHERE "{link.column}" IS NOT NULL'
         ).fetchall()
     ]
-    label = f'"{link.label}"' if link.label else "NULL"
+    called = f'"{link.name}"' if link.name else "NULL"
     known = engine.execute(
-        f'SELECT "{link.key}", {label} FROM {lookup} WHERE "{link.key}" IS NOT NULL AND _why IS NULL AND NOT _merged'
+        f'SELECT "{link.key}", {called} FROM {lookup} WHERE "{link.key}" IS NOT NULL AND _why IS NULL AND NOT _merged'
     ).fetchall()
     if not values or not known:
         return []
     found, near = match(values, known)
     if not found:
         return []
-    names = dict(known)
+    names = {key: label if link.is_named and label else key for key, label in known}
     table_of = pa.table(
         {
             "text": pa.array(list(found), pa.string()),
             "key": pa.array([found[v] for v in found], pa.string()),
-            "label": pa.array([names[found[v]] or found[v] for v in found], pa.string()),
+            "label": pa.array([names[found[v]] for v in found], pa.string()),
         }
     )
     engine.register("_codes", table_of)
@@ -103,7 +106,7 @@ def _resolve(engine: Engine, table: str, link: Link) -> list[tuple[int, str]]:
         ).fetchall()
         by_file: dict[int, list[str]] = defaultdict(list)
         for file, text, rows in counts:
-            by_file[file].append(f"{text!r} is taken as {names[found[text]] or found[text]!r} ({rows:,} row(s))")
+            by_file[file].append(f"{text!r} is taken as {names[found[text]]!r} ({rows:,} row(s))")
         notes = [(file, f"{link.column}: {'; '.join(texts[:5])}") for file, texts in by_file.items()]
     if table == "opportunities":
         _carry(engine, link)

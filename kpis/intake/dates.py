@@ -16,20 +16,24 @@ FIRST, LAST = date(1900, 1, 1), date(2999, 12, 31)
 """A day outside this range is no date that a person meant."""
 
 _TIME = r"(?:[T,\s]+(?:at\s+|um\s+|à\s+)?\d{1,2}[:.h]\d{2}(?:[:.]\d{2}(?:[.,]\d+)?)?\s*(?:[ap]\.?\s?m\.?)?\s*(?:Z|UTC|GMT|[A-Z]{2,5}|[+-]\d{2}:?\d{2}(?:\s*\(.*\))?)?)?"
-_ISO = re.compile(rf"(\d{{4}})[-/.](\d{{1,2}})[-/.](\d{{1,2}}){_TIME}", re.I)
-_NUMERIC = re.compile(rf"(\d{{1,2}})\s?([/.\-])\s?(\d{{1,2}})\s?\2\s?(\d{{4}}|\d{{2}}){_TIME}", re.I)
-_COMPACT = re.compile(rf"((?:19|20)\d{{2}})(\d{{2}})(\d{{2}})(?:\d{{4}}|\d{{6}})?{_TIME}", re.I)
+_ISO = re.compile(rf"(\d{{4}})[-/.](\d{{1,2}})[-/.](\d{{1,2}}){_TIME}", re.IGNORECASE)
+_NUMERIC = re.compile(rf"(\d{{1,2}})\s?([/.\-])\s?(\d{{1,2}})\s?\2\s?(\d{{4}}|\d{{2}}){_TIME}", re.IGNORECASE)
+_COMPACT = re.compile(rf"((?:19|20)\d{{2}})(\d{{2}})(\d{{2}})(?:\d{{4}}|\d{{6}})?{_TIME}", re.IGNORECASE)
 _WEEKDAY = re.compile(r"^(?:[^\W\d_]{2,10})[.,]+\s+(?=.*\d)")
 _DAY_MONTH = re.compile(
     rf"(\d{{1,2}})(?:st|nd|rd|th|er)?[.\s/-]+(?:de\s+)?([^\W\d_]{{3,10}})[.,]?[\s/-]+(?:de\s+)?(\d{{4}}|\d{{2}}){_TIME}",
-    re.I,
+    re.IGNORECASE,
 )
-_MONTH_DAY = re.compile(rf"([^\W\d_]{{3,10}})[.\s/-]+(\d{{1,2}})(?:st|nd|rd|th)?[,\s/-]+(\d{{4}}|\d{{2}}){_TIME}", re.I)
-_YEAR_MONTH_DAY = re.compile(rf"(\d{{4}})[\s/-]([^\W\d_]{{3,10}})[\s/-](\d{{1,2}}){_TIME}", re.I)
-_MONTH_YEAR = re.compile(r"([^\W\d_]{3,10})[.\s/-]*['’ ]?\s?(\d{4}|\d{2})", re.I)
+_MONTH_DAY = re.compile(
+    rf"([^\W\d_]{{3,10}})[.\s/-]+(\d{{1,2}})(?:st|nd|rd|th)?[,\s/-]+(\d{{4}}|\d{{2}}){_TIME}", re.IGNORECASE
+)
+_YEAR_MONTH_DAY = re.compile(rf"(\d{{4}})[\s/-]([^\W\d_]{{3,10}})[\s/-](\d{{1,2}}){_TIME}", re.IGNORECASE)
+_MONTH_YEAR = re.compile(r"([^\W\d_]{3,10})[.\s/-]*['’ ]?\s?(\d{4}|\d{2})", re.IGNORECASE)
 _YEAR_MONTH = re.compile(r"(\d{4})[-/.](\d{1,2})|(\d{1,2})[-/.](\d{4})")
-_QUARTER = re.compile(r"(fy\s?)?'?(\d{4}|\d{2})[\s\-/]*[qt]([1-4])|[qt]([1-4])[\s\-/]*(fy\s?)?'?(\d{4}|\d{2})", re.I)
-_FISCAL_MONTH = re.compile(r"(fy\s?)(\d{4}|\d{2})[\s\-/]*[mp](\d{1,2})", re.I)
+_QUARTER = re.compile(
+    r"(fy\s?)?'?(\d{4}|\d{2})[\s\-/]*[qt]([1-4])|[qt]([1-4])[\s\-/]*(fy\s?)?'?(\d{4}|\d{2})", re.IGNORECASE
+)
+_FISCAL_MONTH = re.compile(r"(fy\s?)(\d{4}|\d{2})[\s\-/]*[mp](\d{1,2})", re.IGNORECASE)
 _SERIAL = re.compile(r"(\d{5})(?:[.,]\d+)?")
 _EPOCH = re.compile(r"(\d{10})(\d{3})?(?:\.\d+)?")
 
@@ -123,7 +127,7 @@ def parse_day(text: str, order: Order | None = None, fiscal_start: int = 1) -> d
 
 def time_of(text: str) -> int | None:
     """Seconds after midnight that ``text`` names beside its day; None when it names no time."""
-    match = re.search(r"(?<!\d)(\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d+)?\s*([ap])?", text, re.I)
+    match = re.search(r"(?<!\d)(\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d+)?\s*([ap])?", text, re.IGNORECASE)
     if not match or int(match[1]) > 23 or int(match[2]) > 59:
         return None
     hour = int(match[1]) % 12 + 12 * (match[4].lower() == "p") if match[4] else int(match[1])

@@ -122,7 +122,7 @@ def entered(engine: Engine, file: Recognised) -> tuple[Recognised, Recognised | 
     """The file with its columns of stage days marked, and the history that these columns hold."""
     if not file.form or not file.form.entered:
         return file, None
-    pattern = re.compile(file.form.entered, re.I)
+    pattern = re.compile(file.form.entered, re.IGNORECASE)
     days = {n: match[1].strip().strip('"') for n, name in enumerate(file.raw.header) if (match := pattern.match(name))}
     key = next((n for n, m in enumerate(file.mapped) if m.field == "opportunity_id"), None)
     if not days or key is None:

@@ -134,7 +134,7 @@ VALUES: dict[tuple[str, str], frozenset[str]] = {
 """Fields whose words are fixed: other words mean another column."""
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_UNIT = re.compile(r"\((?:%|[a-z]{3}|in utc|utc|converted|[$€£])\)|[,:]?\s*(?:%|[$€£])\s*$", re.I)
+_UNIT = re.compile(r"\((?:%|[a-z]{3}|in utc|utc|converted|[$€£])\)|[,:]?\s*(?:%|[$€£])\s*$", re.IGNORECASE)
 OWN_WORDS = {
     "opportunities": {"opportunity", "opp", "deal", "property"},
     "opportunity_history": {"opportunity", "opp", "deal"},

@@ -110,7 +110,7 @@ def stage_from_probability(engine: Engine) -> str:
     That is so when nearly no opportunity ever changes its stage while many change their probability.
     """
     name = f"{_NAME} WHERE _why IS NULL AND NOT _merged AND opportunity_id IS NOT NULL"
-    few = f"{name} AND hash(opportunity_id) % greatest(1, (SELECT count(*) FROM {_NAME}) // 100000) = 0"
+    few = f"{name} AND _line <= 200000"
     several, still, moving = engine.execute(
         f"""
         SELECT count(*), count(*) FILTER (stages <= 1), count(*) FILTER (stages <= 1 AND chances > 1)

@@ -24,7 +24,7 @@ def shorten(engine: Engine, tables: Sequence[str]) -> None:
         if len(where) < 2:
             continue
         each = " UNION ALL ".join(
-            f'SELECT {n} AS n, count(*) FILTER (regexp_full_match("{c}", \'{_SHORT}\')) AS short, count(*) FILTER (regexp_full_match("{c}", \'{_LONG}\')) AS long, count("{c}") AS filled FROM {working(t)}'
+            f'SELECT {n} AS n, count(*) FILTER (regexp_full_match("{c}", \'{_SHORT}\')) AS short, count(*) FILTER (regexp_full_match("{c}", \'{_LONG}\')) AS long, count("{c}") AS filled FROM (SELECT "{c}" FROM {working(t)} LIMIT 1000)'
             for n, (t, c) in enumerate(where)
         )
         rows = engine.execute(each).fetchall()

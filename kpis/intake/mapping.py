@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -137,12 +137,12 @@ def possible(headers: Sequence[str], table: str) -> bool:
     return required <= named or (table == "opportunities" and bool(named & {"stage", "status"}))
 
 
-def missing(table: str, mapped: Sequence[Mapped]) -> list[str]:
-    """What a table cannot do without and the columns do not bring: required fields, or any substance.
+def missing(table: str, mapped: Sequence[Mapped], given: Collection[str] = ()) -> list[str]:
+    """What a table cannot do without and neither the columns nor ``given`` bring: required fields, or any substance.
 
     Opportunities without an id are told apart by account, name and creation, when they have those.
     """
-    sure = {m.field for m in mapped if m.field and m.confidence >= SURE}
+    sure = {m.field for m in mapped if m.field and m.confidence >= SURE} | set(given)
     lacking = [c.name for c in fields.TABLES[table].columns if c.required and c.name not in sure]
     if table == "opportunities" and {"name", "account_name", "account_id"} & sure and {"stage", "status"} & sure:
         lacking = [name for name in lacking if name != "opportunity_id"]

@@ -45,10 +45,12 @@ MOST = 1e15
 _SPACES = re.compile(r"[\s\u00a0\u202f\u2009'’`_]")
 _MONEY = re.compile(
     rf"(?:(?<![a-z])(?:{'|'.join(sorted(CODES))})(?![a-z])|(?:US|CA?|AU?|NZ|HK|S|MX|R)?\$|[€£¥₹₩₽₺₪]|zł|\bkr\b\.?|\bfr\b\.?)",
-    re.I,
+    re.IGNORECASE,
 )
-_NUMBER = re.compile(r"([+-]?)(\d[\d.,]*|[.,]\d+)(?:[.,]?–)?(-?)%?(k|m|mn|mio|b|bn|mrd)?(?:\(\d[\d.,]*%\))?", re.I)
-_EXPONENT = re.compile(r"[+-]?\d+(?:\.\d+)?e[+-]?\d{1,3}", re.I)
+_NUMBER = re.compile(
+    r"([+-]?)(\d[\d.,]*|[.,]\d+)(?:[.,]?–)?(-?)%?(k|m|mn|mio|b|bn|mrd)?(?:\(\d[\d.,]*%\))?", re.IGNORECASE
+)
+_EXPONENT = re.compile(r"[+-]?\d+(?:\.\d+)?e[+-]?\d{1,3}", re.IGNORECASE)
 _SCALE = {"k": 1e3, "m": 1e6, "mn": 1e6, "mio": 1e6, "b": 1e9, "bn": 1e9, "mrd": 1e9}
 
 
@@ -147,7 +149,7 @@ def _sensible(value: float) -> float | None:
 def _digits(digits: str, mark: Mark) -> float | None:
     """Digits with separators to a number; None when a separator stands in an impossible place."""
     other = "," if mark == "." else "."
-    if mark in digits and digits.rfind(other) > digits.rfind(mark) or digits.count(mark) > 1:
+    if (mark in digits and digits.rfind(other) > digits.rfind(mark)) or digits.count(mark) > 1:
         mark, other = other, mark  # type: ignore[assignment]
     whole, _, rest = digits.partition(mark)
     groups = whole.split(other)

@@ -170,9 +170,8 @@ def _spread_sample(path: Path, dialect: text.Dialect, width: int) -> tuple[tuple
             file.seek(place * size // 20)
             file.readline()
             lines = [file.readline().decode("utf-8", errors="replace") for _ in range(12)]
-            for cells in csv.reader(lines, delimiter=dialect.delimiter or ","):
-                if len(cells) == width:
-                    rows.append(tuple(cell.strip() or None for cell in cells))
+            records = csv.reader(lines, delimiter=dialect.delimiter or ",")
+            rows += [tuple(cell.strip() or None for cell in cells) for cells in records if len(cells) == width]
     return tuple(rows)
 
 
@@ -227,7 +226,7 @@ def _irregular(
                 before=tuple(block.before),
                 after=tuple(block.after),
                 named=block.named,
-            )  # fmt: skip
+            )
         )
     return tables
 
@@ -326,8 +325,8 @@ def _different(names: Sequence[str]) -> tuple[str, ...]:
     """Column names made different: a name that comes again gets a number."""
     seen: dict[str, int] = {}
     result = []
-    for position, name in enumerate(names, 1):
-        name = name or f"column {position}"
+    for position, given in enumerate(names, 1):
+        name = given or f"column {position}"
         seen[name] = seen.get(name, 0) + 1
         result.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
     return tuple(result)

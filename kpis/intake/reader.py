@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
 
 from kpis.dataset import Dataset
@@ -15,6 +16,7 @@ from kpis.engine import Engine
 from kpis.errors import InputError, TandemError
 from kpis.intake import assemble, recognise
 from kpis.intake.accounting import Defect, FileReport
+from kpis.intake.assemble import Assembled
 from kpis.intake.formats import known
 from kpis.intake.lookups import Recognised
 from kpis.intake.raw import RawTable, load
@@ -60,13 +62,7 @@ def read(
             tell(0.65, "Matching the tables")
             assembled = assemble.assemble(engine, recognise.link(engine, found), settings)
             reports = _in_order(sources, [*refused, *assembled.reports])
-            if assembled.conflict:
-                raise InputError(assembled.conflict[0], way_out=assembled.conflict[1])
-            if not assembled.present or assembled.newest is None:
-                raise InputError(
-                    _nothing(reports),
-                    way_out="Export opportunities with an id, a stage or status, an amount and dates as CSV or XLSX",
-                )
+            newest = _newest(assembled, reports)
             tell(0.95, "Closing the door")
             assemble.tidy(engine)
             engine.lock()
@@ -77,8 +73,8 @@ def read(
         engine,
         fingerprint(sources, settings),
         _name(entries, sources),
-        day_of(assembled.newest),
-        day_of(assembled.newest),
+        newest,
+        newest,
         assembled.present,
         settings,
         assembled.currency,
@@ -181,6 +177,18 @@ def _in_order(sources: Sequence[Source], reports: Iterable[FileReport]) -> list[
     return sorted(
         reports, key=lambda r: max(n for name, n in rank.items() if r.file == name or r.file.startswith(f"{name} › "))
     )
+
+
+def _newest(assembled: Assembled, reports: Sequence[FileReport]) -> date:
+    """The newest day; InputError when the files make no dataset."""
+    if assembled.conflict:
+        raise InputError(assembled.conflict[0], way_out=assembled.conflict[1])
+    if not assembled.present or assembled.newest is None:
+        raise InputError(
+            _nothing(reports),
+            way_out="Export opportunities with an id, a stage or status, an amount and dates as CSV or XLSX",
+        )
+    return day_of(assembled.newest)
 
 
 def _nothing(reports: Sequence[FileReport]) -> str:

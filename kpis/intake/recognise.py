@@ -29,8 +29,7 @@ def recognise(raw: RawTable, settings: Settings) -> Recognised:
             return Recognised(raw, "", form=form, reason=form.reason)
         fixed = _by_format(raw, form)
         mapped = mapping.assign(raw.header, bare.profiles, raw.values, form.table, fixed, frozenset(form.constants))
-        lacking = [f for f in mapping.missing(form.table, mapped) if f not in form.constants]
-        if not lacking:
+        if not mapping.missing(form.table, mapped, form.constants):
             return Recognised(raw, form.table, tuple(mapped), form, fixed=tuple(fixed.items()))
     return _by_columns(raw, bare)
 

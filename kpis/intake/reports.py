@@ -12,6 +12,8 @@ from kpis.intake.lookups import Recognised
 from kpis.intake.mapping import Mapped
 from kpis.intake.tables import working
 
+_UNUSED = {"web_traffic": ("kept as it is: no measure uses traffic by day, page or query yet",)}
+
 
 def report(engine: Engine, n: int, file: Recognised, cleaned: Cleaned | None, said: Sequence[str]) -> FileReport:
     """What became of file ``n``; ``cleaned`` is None for a lookup and a refused file, ``said`` are notes on its rows."""
@@ -38,7 +40,7 @@ def report(engine: Engine, n: int, file: Recognised, cleaned: Cleaned | None, sa
         merged,
         mapping=_mapping(file),
         rejects=tuple(Reject(*r) for r in rejects),
-        warnings=(*raw.warnings, *cleaned.warnings, *said),
+        warnings=(*raw.warnings, *cleaned.warnings, *said, *_UNUSED.get(file.table, ())),
         questions=tuple(cleaned.questions),
     )
 

@@ -29,7 +29,9 @@ _IN_NAME = (
     re.compile(r"(?<!\d)(20\d\d[-_]?[01]\d)(?!\d)"),
     re.compile(r"([A-Za-z]{3,9}[-_ ]?20\d\d)(?!\d)"),
 )
-_MADE = re.compile(r"\b(generated|as of|exported|report date|run date|stand|erstellt am|created on|printed)\b", re.I)
+_MADE = re.compile(
+    r"\b(generated|as of|exported|report date|run date|stand|erstellt am|created on|printed)\b", re.IGNORECASE
+)
 _DAY = re.compile(
     r"\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}|\d{1,2}\.? [A-Za-z]{3,9} \d{4}|[A-Za-z]{3,9} \d{1,2}, \d{4}"
 )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from kpis.errors import InputError
-from kpis.intake import limits
+from kpis.intake import databases, limits
 
 Upload = tuple[str, bytes]
 """A file that came through the browser: its name and its bytes."""
@@ -73,8 +74,9 @@ def _named_apart(sources: list[Source]) -> list[Source]:
     groups = {s.group for s in sources if s.group}
     if len(groups) < 2:
         return sources
-    common = os.path.commonpath([os.path.abspath(g) for g in groups])
-    folders = {g: os.path.relpath(os.path.abspath(g), common) for g in groups}
+    whole = {g: Path(g).absolute() for g in groups}
+    common = os.path.commonpath(list(whole.values()))
+    folders = {g: os.path.relpath(path, common) for g, path in whole.items()}
     return [
         replace(s, name=s.name if folders.get(s.group, ".") == "." else f"{folders[s.group]}/{s.name}") for s in sources
     ]
@@ -87,14 +89,41 @@ def _expand(entry: str | Path | Upload, scratch: Path, earlier: Sequence[Source]
         path.write_bytes(data)
         yield from _unpack(_printable(PurePosixPath(name.replace("\\", "/")).name), "", path, scratch)
         return
-    path = Path(entry)
+    scheme, _, rest = str(entry).partition("://")
+    if rest and scheme != "duckdb":
+        raise InputError(
+            f"{scheme}:// is no source that files are read from",
+            place=str(entry),
+            way_out="Give files, folders or duckdb://PATH",
+        )
+    path = Path(rest or entry)
     if not path.exists():
         raise InputError("There is no such file or folder", place=str(entry), way_out="Check the path")
     found = sorted(_walk(path)) if path.is_dir() else [path]
     for number, file in enumerate(found):
+        if databases.is_database(file):
+            yield from _tables(file, scratch)
+            continue
         link = scratch / f"f{len(earlier)}_{number}"
-        os.symlink(file.resolve(), link)
+        _stand_in(file, link)
         yield from _unpack(_printable(file.name), str(file.parent), link, scratch)
+
+
+def _tables(file: Path, scratch: Path) -> Iterator[Source]:
+    """The tables of a database, a source each."""
+    try:
+        for table, rows in databases.tables(file, scratch):
+            yield Source(f"{_printable(file.name)} › {_printable(table)}", str(file.parent), rows, _digest(rows))
+    except InputError as error:
+        yield Source(_printable(file.name), str(file.parent), file, refused=str(error))
+
+
+def _stand_in(file: Path, link: Path) -> None:
+    """A name of our own for a file; a copy where the system allows no links."""
+    try:
+        link.symlink_to(file.resolve())
+    except OSError:
+        shutil.copyfile(file, link)
 
 
 def _walk(folder: Path) -> Iterator[Path]:

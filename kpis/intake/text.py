@@ -59,10 +59,10 @@ def sniff(path: Path) -> Dialect:
     for magic, what in _MAGIC.items():
         if head.startswith(magic):
             raise InputError(f"it is {what}, not a table; {_WAY_OUT}")
-    if (
-        head.lstrip()[:1] in (b"{", b"[")
-        and head.rstrip()[-1:] in (b"}", b"]", b",")
-        or head.lstrip()[:2] in (b'{"', b"{\n", b"[{")
+    if (head.lstrip()[:1] in (b"{", b"[") and head.rstrip()[-1:] in (b"}", b"]", b",")) or head.lstrip()[:2] in (
+        b'{"',
+        b"{\n",
+        b"[{",
     ):
         raise InputError(f"it is a JSON document, not a table; {_WAY_OUT}")
     encoding, nul = _encoding(path, head)

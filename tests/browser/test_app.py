@@ -95,6 +95,15 @@ def test_a_link_on_a_fresh_server_opens_the_frame_and_the_same_view(fresh_server
     says(page, next_periods(linked).sentence)
 
 
+@pytest.mark.xfail(
+    strict=True,
+    reason="Streamlit says 'Page not found' to the first visitor while a folder is called pages: rename it, drop this mark",
+)
+def test_a_link_on_a_fresh_server_raises_no_alarm(fresh_server, open_page):
+    page = open_page(f"{fresh_server}/coverage")
+    expect(page.get_by_role("dialog")).to_have_count(0, timeout=5_000)
+
+
 @pytest.mark.parametrize("path", QUESTIONS)
 def test_a_link_opens_the_same_view_on_every_page(open_page, linked, path):
     page = open_page(f"{path}?{LINK}")
@@ -239,6 +248,7 @@ def test_the_page_and_the_command_give_the_same_number(open_page, settle, root, 
     told = json.loads(subprocess.run(command, cwd=root, capture_output=True, check=True, text=True).stdout)["periods"][
         0
     ]
+    open_page("/")
     page = open_page("/load")
     page.locator("input[type=file]").set_input_files(files)
     expect(page.locator("h2").first).to_contain_text("opportunities and 7 more", timeout=120_000)
@@ -249,7 +259,8 @@ def test_the_page_and_the_command_give_the_same_number(open_page, settle, root, 
     for segment, typed in zip(segments.all(), ("2021", "07", "15"), strict=True):
         segment.click()
         segment.press_sequentially(typed)
-    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Thursday, July 15, 2021").click()
+    page.keyboard.press("Escape")
     box = page.get_by_label("Target 2021Q3")
     expect(box).to_be_visible(timeout=120_000)
     settle(page)

@@ -15,14 +15,69 @@ from kpis.intake.formats import FORMATS
 from kpis.settings import Settings
 
 SLOW = settings(max_examples=25, suppress_health_check=list(HealthCheck))
-NAMES = sorted({name for table in ("opportunities", "opportunity_history", "stages", "leads", "spend", "products", "owners", "accounts", "rates") for c in columns(table) for name in (c.name, *c.aliases[:2])})
+NAMES = sorted(
+    {
+        name
+        for table in (
+            "opportunities",
+            "opportunity_history",
+            "stages",
+            "leads",
+            "spend",
+            "products",
+            "owners",
+            "accounts",
+            "rates",
+        )
+        for c in columns(table)
+        for name in (c.name, *c.aliases[:2])
+    }
+)
 VALUES = st.one_of(
-    st.sampled_from(["", "--", "n/a", "None", "Select", "Total", "Grand Total:", "Open", "won", "Closed Lost", "closed", "Deleted", "1-Qualify", "true", "0", "A", "B", "C", "A | B", "#", "=1+1"]),
+    st.sampled_from(
+        [
+            "",
+            "--",
+            "n/a",
+            "None",
+            "Select",
+            "Total",
+            "Grand Total:",
+            "Open",
+            "won",
+            "Closed Lost",
+            "closed",
+            "Deleted",
+            "1-Qualify",
+            "true",
+            "0",
+            "A",
+            "B",
+            "C",
+            "A | B",
+            "#",
+            "=1+1",
+        ]
+    ),
     st.dates(date(1970, 1, 1), date(2300, 1, 1)).map(str),
     st.dates(date(2020, 1, 1), date(2025, 1, 1)).map(lambda d: d.strftime("%m/%d/%Y")),
     st.integers(-10, 50_000).map(str),
     st.floats().map(str),
-    st.sampled_from(["€ 1.234,50", "(5.00)", "12%", "1,234", "1.234", "$5", "USD 9k", "2024-02-30", "31/31/2020", "Q3-2024", "41679"]),
+    st.sampled_from(
+        [
+            "€ 1.234,50",
+            "(5.00)",
+            "12%",
+            "1,234",
+            "1.234",
+            "$5",
+            "USD 9k",
+            "2024-02-30",
+            "31/31/2020",
+            "Q3-2024",
+            "41679",
+        ]
+    ),
     st.text(max_size=12),
 )
 
@@ -36,8 +91,15 @@ def tables(draw: st.DrawFn) -> tuple[str, bytes]:
     rows = draw(st.lists(st.lists(VALUES, min_size=max(0, len(names) - 1), max_size=len(names) + 1), max_size=8))
     delimiter = draw(st.sampled_from([",", ";", "\t", "|"]))
     quoted = draw(st.booleans())
-    lines = [delimiter.join('"' + cell.replace('"', '""') + '"' if quoted else cell for cell in row) for row in [names, *rows]]
-    lines = draw(st.lists(st.sampled_from(["A title", "# comment", "", "Total", 'an "odd" line']), max_size=2)) + lines + draw(st.lists(st.sampled_from(["", "Copyright", "Grand Totals (3 records)", ",,,"]), max_size=2))
+    lines = [
+        delimiter.join('"' + cell.replace('"', '""') + '"' if quoted else cell for cell in row)
+        for row in [names, *rows]
+    ]
+    lines = (
+        draw(st.lists(st.sampled_from(["A title", "# comment", "", "Total", 'an "odd" line']), max_size=2))
+        + lines
+        + draw(st.lists(st.sampled_from(["", "Copyright", "Grand Totals (3 records)", ",,,"]), max_size=2))
+    )
     encoding = draw(st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "cp1252"]))
     name = draw(st.sampled_from(["deals", "opportunities", "history 2024-03-01", "stages", "spend", "rates", "x"]))
     return f"{name}.csv", draw(st.sampled_from(["\n", "\r\n"])).join(lines).encode(encoding, errors="replace")
@@ -54,21 +116,45 @@ def hold(files: list[tuple[str, bytes]], said: Settings | None = None) -> None:
 
 
 @SLOW
-@given(st.lists(tables(), min_size=1, max_size=3, unique_by=lambda f: f[0]), st.sampled_from([None, Settings(dates="day-first", currency="EUR", fiscal_start=4)]))
+@given(
+    st.lists(tables(), min_size=1, max_size=3, unique_by=lambda f: f[0]),
+    st.sampled_from([None, Settings(dates="day-first", currency="EUR", fiscal_start=4)]),
+)
 def test_tables_of_any_content(files: list[tuple[str, bytes]], said: Settings | None) -> None:
     hold(files, said)
 
 
 @SLOW
-@given(st.binary(max_size=400), st.sampled_from(["", "opportunity_id,stage,amount\n", "PK\x03\x04", "PAR1", "\ufeff", "sep=;\n"]), st.sampled_from(["a.csv", "a.xlsx", "a.zip", "a.parquet", "a"]))
+@given(
+    st.binary(max_size=400),
+    st.sampled_from(["", "opportunity_id,stage,amount\n", "PK\x03\x04", "PAR1", "\ufeff", "sep=;\n"]),
+    st.sampled_from(["a.csv", "a.xlsx", "a.zip", "a.parquet", "a"]),
+)
 def test_any_bytes(data: bytes, start: str, name: str) -> None:
     hold([(name, start.encode() + data)])
 
 
 def test_every_table_under_its_own_names_is_that_table() -> None:
-    value = {"date": "2024-01-01", "plan_date": "2024-01-02", "money": "5.5", "number": "1.5", "count": "3", "share": "0.5", "flag": "1"}
+    value = {
+        "date": "2024-01-01",
+        "plan_date": "2024-01-02",
+        "money": "5.5",
+        "number": "1.5",
+        "count": "3",
+        "share": "0.5",
+        "flag": "1",
+    }
     for name, table in TABLES.items():
-        words = {"department": "marketing", "category": "program", "purpose": "acquire", "event": "view"} if name in ("spend", "headcount", "content_events") else {}
-        text = ",".join(table.names) + "\n" + ",".join(words.get(c.name, value.get(c.kind, f"{c.name} x")) for c in table.columns) + "\n"
+        words = (
+            {"department": "marketing", "category": "program", "purpose": "acquire", "event": "view"}
+            if name in ("spend", "headcount", "content_events")
+            else {}
+        )
+        text = (
+            ",".join(table.names)
+            + "\n"
+            + ",".join(words.get(c.name, value.get(c.kind, f"{c.name} x")) for c in table.columns)
+            + "\n"
+        )
         reports, _ = check([("file.csv", text.encode())])
         assert reports[0].table == name, (name, reports[0])

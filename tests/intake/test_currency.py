@@ -25,11 +25,16 @@ def test_one_currency_is_named() -> None:
 
 
 def test_the_currency_of_a_header() -> None:
-    assert load(spend='Reporting starts,Reporting ends,Campaign name,Day,Amount spent (USD),Impressions\n2024-01-01,2024-01-31,x,2024-01-02,"1,033.33",5\n').dataset.currency == "USD"
+    assert (
+        load(
+            spend='Reporting starts,Reporting ends,Campaign name,Day,Amount spent (USD),Impressions\n2024-01-01,2024-01-31,x,2024-01-02,"1,033.33",5\n'
+        ).dataset.currency
+        == "USD"
+    )
 
 
 def test_several_currencies_are_never_added() -> None:
-    with pytest.raises(InputError, match="EUR, PEN, USD.*without a rate.*table of rates"):
+    with pytest.raises(InputError, match=r"EUR, PEN, USD.*without a rate.*table of rates"):
         load(deals=DEALS)
     with pytest.raises(InputError, match="currency to report in is not named"):
         load(deals=DEALS, rates=RATES)
@@ -55,11 +60,16 @@ def test_history_and_spend_follow() -> None:
         opportunity_history="opportunity_id,changed_at,stage,amount\nB,2024-01-01,Proposal,80\nA,2024-01-01,Proposal,80\n",
         spend="period,department,amount,currency\n2024-01-31,marketing,8,PEN\n2024-03-31,marketing,10,PEN\n",
     )
-    assert rows(intake, "SELECT opportunity_id, amount FROM opportunity_history ORDER BY 1") == [("A", 80.0), ("B", 20.0)]
+    assert rows(intake, "SELECT opportunity_id, amount FROM opportunity_history ORDER BY 1") == [
+        ("A", 80.0),
+        ("B", 20.0),
+    ]
     assert rows(intake, "SELECT amount FROM spend ORDER BY period") == [(2.0,), (2.0,)]
 
 
 def test_salesforce_rates_are_units_for_one_of_ours() -> None:
     rates = "IsoCode,StartDate,ConversionRate\nPEN,2024-01-01,4\nEUR,2024-01-01,0.5\n"
     intake = load(Settings(currency="USD"), deals=DEALS, rates=rates)
-    assert rows(intake, "SELECT amount FROM opportunities WHERE opportunity_id IN ('C', 'D') ORDER BY opportunity_id") == [(25.0,), (200.0,)]
+    assert rows(
+        intake, "SELECT amount FROM opportunities WHERE opportunity_id IN ('C', 'D') ORDER BY opportunity_id"
+    ) == [(25.0,), (200.0,)]

@@ -32,7 +32,11 @@ def test_salesforce_report_with_latin1_footer_and_groups() -> None:
     ]
     report = intake.files[0]
     assert (report.read, report.accepted, report.rejected) == (7, 4, 3)
-    assert {r.line: r.reason for r in report.rejects} == {4: "a total row ('Subtotal')", 7: "a total row ('Subtotal')", 8: "a total row ('Grand Total')"}
+    assert {r.line: r.reason for r in report.rejects} == {
+        4: "a total row ('Subtotal')",
+        7: "a total row ('Subtotal')",
+        8: "a total row ('Grand Total')",
+    }
     assert "Salesforce" in report.format
 
 
@@ -43,7 +47,9 @@ def test_salesforce_export_null_ids_line_breaks_and_data_loader_case() -> None:
         + '"006000000000001AAA","0","001000000000001AAA","Generators","line one\nline two","Closed Won","16120999.999999998","2018-08-22T00:00:00.000Z","1","1","000000000000000AAA","2018-08-01T17:16:45.000Z","2015"\n'
         + '"006000000000002AAA","1","001000000000002AAA","Gone","","Closed Won","5","2018-07-06T00:00:00.000Z","1","1","","2018-07-01T17:16:45.000Z","2015"\n'
     )
-    assert rows(intake, "SELECT status, amount, campaign_id, closed_at, created_at FROM opportunities") == [("won", 16120999.999999998, None, date(2018, 8, 22), date(2018, 8, 1))]
+    assert rows(intake, "SELECT status, amount, campaign_id, closed_at, created_at FROM opportunities") == [
+        ("won", 16120999.999999998, None, date(2018, 8, 22), date(2018, 8, 1))
+    ]
     assert [(r.line, r.reason) for r in intake.files[0].rejects] == [(4, "deleted in the source system")]
 
 
@@ -55,7 +61,10 @@ def test_pipedrive_in_a_comma_country() -> None:
         "Weg;5;EUR;Lost;Demo;Bo;Beta;;02.01.2024 09:00:00;;;06.02.2024 10:00:00;Preis;3\n"
         "Test;5;EUR;Deleted;Demo;Bo;Beta;;02.01.2024 09:00:00;;;;;4\n"
     )
-    assert rows(intake, "SELECT opportunity_id, status, amount, probability, created_at, expected_close, closed_at, lost_reason, account_id FROM opportunities ORDER BY 1") == [
+    assert rows(
+        intake,
+        "SELECT opportunity_id, status, amount, probability, created_at, expected_close, closed_at, lost_reason, account_id FROM opportunities ORDER BY 1",
+    ) == [
         ("1", "open", 1234.5, 0.4, date(2024, 1, 13), date(2024, 6, 1), None, None, "Acme"),
         ("2", "won", 99.9, None, date(2024, 1, 2), None, date(2024, 2, 5), None, "Beta"),
         ("3", "lost", 5.0, None, date(2024, 1, 2), None, date(2024, 2, 6), "Preis", "Beta"),
@@ -72,7 +81,10 @@ def test_zoho_with_its_several_ways_to_write_a_date() -> None:
         '"33","Pat","Library","City","Closed Lost to Competition","Sep 12, 2026","8000","0","","Lost on price",""\n'
         ",,,,,,,,,,\n"
     )
-    assert rows(intake, "SELECT opportunity_id, status, amount, coalesce(closed_at, expected_close) FROM opportunities ORDER BY 1") == [
+    assert rows(
+        intake,
+        "SELECT opportunity_id, status, amount, coalesce(closed_at, expected_close) FROM opportunities ORDER BY 1",
+    ) == [
         ("31", "open", 95570.69, date(2026, 11, 15)),
         ("32", "won", 12400.0, date(2026, 10, 1)),  # 10 January would be before it was created
         ("33", "lost", 8000.0, date(2026, 9, 12)),
@@ -126,18 +138,28 @@ def test_ga4_with_a_long_total_row_and_two_tables() -> None:
         "\n# ----------------------------------------\n# Pages\n# ----------------------------------------\n\nPage path and screen class,Views,Active users,Event count\n/pricing,6225,926,22063\n"
     )
     intake = load(ga4=text)
-    assert rows(intake, "SELECT date, channel, page, sessions, users, views FROM web_traffic ORDER BY date NULLS LAST") == [
+    assert rows(
+        intake, "SELECT date, channel, page, sessions, users, views FROM web_traffic ORDER BY date NULLS LAST"
+    ) == [
         (date(2026, 8, 25), None, None, 3, 3, None),
         (date(2026, 8, 26), "Direct", None, 5000, 4525, None),
         (None, None, "/pricing", None, 926, 6225),
     ]
-    assert [(f.file, f.read, f.accepted, f.rejected) for f in intake.files] == [("ga4.csv › table 1", 3, 2, 1), ("ga4.csv › table 2", 1, 1, 0)]
+    assert [(f.file, f.read, f.accepted, f.rejected) for f in intake.files] == [
+        ("ga4.csv › table 1", 3, 2, 1),
+        ("ga4.csv › table 2", 1, 1, 0),
+    ]
     assert intake.files[0].rejects[0].reason == "a total row ('Grand total')"
 
 
 def test_search_console() -> None:
-    intake = load(queries='Top queries,Clicks,Impressions,CTR,Position\n"norway, pass",12,340,3.53%,8.2\nzero,0,420,0%,22.5\n', spend="period,amount\n2024-01-01,1\n")
-    assert rows(intake, "SELECT query, channel, clicks, click_rate, position FROM web_traffic ORDER BY clicks DESC") == [
+    intake = load(
+        queries='Top queries,Clicks,Impressions,CTR,Position\n"norway, pass",12,340,3.53%,8.2\nzero,0,420,0%,22.5\n',
+        spend="period,amount\n2024-01-01,1\n",
+    )
+    assert rows(
+        intake, "SELECT query, channel, clicks, click_rate, position FROM web_traffic ORDER BY clicks DESC"
+    ) == [
         ("norway, pass", "Organic Search", 12, pytest.approx(0.0353), 8.2),
         ("zero", "Organic Search", 0, 0.0, 22.5),
     ]
@@ -147,38 +169,76 @@ def test_mailchimp_lists_and_single_reports() -> None:
     single = 'Email Campaign Report\n"Title:","Sale"\n"Subject Line:","20% Off!"\n"Delivery Date/Time:","Mon, Apr 26, 2021 12:25"\n\n"Overall Stats"\n"Total Recipients:","1000"\n"Successful Deliveries:","995"\n"Bounces:","5 (0.5%)"\n"Recipients Who Opened:","350 (35.18%)"\n"Recipients Who Clicked:","100 (10.05%)"\n"Total Unsubs:","5"\n\n"Clicks by URL"\n"URL","Total Clicks","Unique Clicks"\n"https://example.com/","150","100"\n'
     several = 'Title,Subject,List,"Send Date","Total Recipients","Successful Deliveries","Total Bounces","Unique Opens","Open Rate","Unique Clicks","Unsubscribes","Unique Id"\n"June","Hello, world",Main,"Jun 09, 2018 09:30 pm","2,110","2,100",10,610,29.05%,107,n/a,a1\n'
     intake = load(single=single, several=several)
-    assert rows(intake, "SELECT campaign_id, sent_at, sent, delivered, bounced, unique_opens, unique_clicks, unsubscribes FROM emails ORDER BY sent_at") == [
+    assert rows(
+        intake,
+        "SELECT campaign_id, sent_at, sent, delivered, bounced, unique_opens, unique_clicks, unsubscribes FROM emails ORDER BY sent_at",
+    ) == [
         ("a1", date(2018, 6, 9), 2110, 2100, 10, 610, 107, None),
         ("Sale", date(2021, 4, 26), 1000, 995, 5, 350, 100, 5),
     ]
-    assert {f.file: bool(f.reason) for f in intake.files} == {"single.csv › table 1": False, "single.csv › table 2": True, "several.csv": False}
+    assert {f.file: bool(f.reason) for f in intake.files} == {
+        "single.csv › table 1": False,
+        "single.csv › table 2": True,
+        "several.csv": False,
+    }
 
 
 def test_headers_with_units_duplicates_and_odd_case() -> None:
-    intake = load(deals='Deal ID,Deal Name,Deal Stage,"Deal Value, $","Probability, %",Created On,Notes,Notes\n1,a,Proposal,"1,200.50",35,2024-01-01,x,y\n')
+    intake = load(
+        deals='Deal ID,Deal Name,Deal Stage,"Deal Value, $","Probability, %",Created On,Notes,Notes\n1,a,Proposal,"1,200.50",35,2024-01-01,x,y\n'
+    )
     assert rows(intake, "SELECT opportunity_id, amount, probability FROM opportunities") == [("1", 1200.5, 0.35)]
     assert [m.column for m in intake.files[0].mapping][-2:] == ["Notes", "Notes (2)"]
 
 
 def test_rows_with_one_field_too_many_and_too_few() -> None:
-    report = look(deals="opportunity_id,stage,amount,created_at\nA,Proposal,5,2024-01-01\nB,Acme, Inc,5,2024-01-01\nC,Proposal,5\nD,Proposal,5,2024-01-01,\n")["deals.csv"]
+    report = look(
+        deals="opportunity_id,stage,amount,created_at\nA,Proposal,5,2024-01-01\nB,Acme, Inc,5,2024-01-01\nC,Proposal,5\nD,Proposal,5,2024-01-01,\n"
+    )["deals.csv"]
     assert (report.read, report.accepted) == (4, 3)
-    assert [(r.line, r.reason) for r in report.rejects] == [(3, "5 cells under a header of 4: '2024-01-01' is one too many")]
+    assert [(r.line, r.reason) for r in report.rejects] == [
+        (3, "5 cells under a header of 4: '2024-01-01' is one too many")
+    ]
     assert any("fewer cells" in w for w in report.warnings)
 
 
 def test_excel_serials_months_and_null_words() -> None:
-    intake = load(deals="opportunity_id,stage,owner,amount,created_at,expected_close,next_step\nA,Proposal,Select,5,41679,Sept'15,--\nB,Proposal,Ana,n/a,41680,Oct'15,call\n")
-    assert rows(intake, "SELECT opportunity_id, owner, amount, created_at, expected_close, next_step FROM opportunities ORDER BY 1") == [
+    intake = load(
+        deals="opportunity_id,stage,owner,amount,created_at,expected_close,next_step\nA,Proposal,Select,5,41679,Sept'15,--\nB,Proposal,Ana,n/a,41680,Oct'15,call\n"
+    )
+    assert rows(
+        intake,
+        "SELECT opportunity_id, owner, amount, created_at, expected_close, next_step FROM opportunities ORDER BY 1",
+    ) == [
         ("A", None, 5.0, date(2014, 2, 9), date(2015, 9, 1), None),
         ("B", "Ana", None, date(2014, 2, 10), date(2015, 10, 1), "call"),
     ]
 
 
 def test_localised_stage_names_tell_the_outcome() -> None:
-    stages = ["Gewonnen", "Verloren", "Gagné", "Perdu", "Cerrada ganada", "Cerrada perdida", "Verhandlung", "Négociation"]
-    text = "opportunity_id,stage,amount,created_at,Close Date\n" + "".join(f"{n},{s},1,2024-01-01,2024-02-01\n" for n, s in enumerate(stages))
-    assert [r[0] for r in rows(load(deals=text), "SELECT status FROM opportunities ORDER BY opportunity_id")] == ["won", "lost", "won", "lost", "won", "lost", "open", "open"]
+    stages = [
+        "Gewonnen",
+        "Verloren",
+        "Gagné",
+        "Perdu",
+        "Cerrada ganada",
+        "Cerrada perdida",
+        "Verhandlung",
+        "Négociation",
+    ]
+    text = "opportunity_id,stage,amount,created_at,Close Date\n" + "".join(
+        f"{n},{s},1,2024-01-01,2024-02-01\n" for n, s in enumerate(stages)
+    )
+    assert [r[0] for r in rows(load(deals=text), "SELECT status FROM opportunities ORDER BY opportunity_id")] == [
+        "won",
+        "lost",
+        "won",
+        "lost",
+        "won",
+        "lost",
+        "open",
+        "open",
+    ]
 
 
 def test_no_signature_hides_another() -> None:

@@ -9,7 +9,9 @@ import pytest
 from kpis.intake.snapshots import day_of_export
 from tests.intake.files import load, look, rows
 
-PATH = "SELECT stage, amount, expected_close, changed_at FROM opportunity_history WHERE opportunity_id = '{}' ORDER BY seq"
+PATH = (
+    "SELECT stage, amount, expected_close, changed_at FROM opportunity_history WHERE opportunity_id = '{}' ORDER BY seq"
+)
 
 STAGE_HISTORY = """Opportunity ID,Opportunity Name,From Stage,To Stage,Stage Duration,Last Modified,Amount,Close Date,Stage,Created Date
 006A,Alpha,,Prospecting,13,4/30/2025,26900,6/9/2025,Closed Lost,4/30/2025
@@ -30,7 +32,10 @@ def test_a_stage_history_report_alone_makes_opportunities() -> None:
         ("Proposal", 30000.0, date(2025, 6, 9), date(2025, 5, 28)),  # no move of stage, but of the amount
         ("Closed Lost", 30000.0, date(2025, 6, 9), date(2025, 6, 9)),
     ]
-    assert rows(intake, "SELECT opportunity_id, name, status, created_at, closed_at, expected_close FROM opportunities ORDER BY 1") == [
+    assert rows(
+        intake,
+        "SELECT opportunity_id, name, status, created_at, closed_at, expected_close FROM opportunities ORDER BY 1",
+    ) == [
         ("006A", "Alpha", "lost", date(2025, 4, 30), date(2025, 6, 9), None),
         ("006B", "Beta", "open", date(2026, 9, 10), None, date(2026, 12, 2)),
     ]
@@ -67,7 +72,9 @@ def test_field_changes_become_states_from_the_creation_on() -> None:
     report = intake.files[0]
     assert (report.read, report.accepted, report.rejected) == (7, 6, 1)
     assert report.rejects[0].reason == "a change of Next Step, which is no part of a state"
-    assert rows(intake, "SELECT status, amount, closed_at FROM opportunities WHERE opportunity_id = '006C'") == [("won", 11700.0, june)]
+    assert rows(intake, "SELECT status, amount, closed_at FROM opportunities WHERE opportunity_id = '006C'") == [
+        ("won", 11700.0, june)
+    ]
 
 
 def test_salesforce_export_of_history_beside_its_opportunities() -> None:
@@ -79,11 +86,16 @@ def test_salesforce_export_of_history_beside_its_opportunities() -> None:
         '"008000000000001AAA","006000000000001AAA","2023-02-07 20:47:49","Interés","16120999.999999998","2023-03-01 00:00:00","30","Pipeline","0"\n',
         User='"Id","Alias","IsActive","LastName","Name"\n"005000000000001AAA","am","1","Mora","Ana Mora"\n"005000000000002AAA","bo","1","Li","Bo Li"\n',
     )
-    assert rows(intake, "SELECT stage, amount, probability, forecast_category FROM opportunity_history ORDER BY opportunity_id, seq") == [
+    assert rows(
+        intake,
+        "SELECT stage, amount, probability, forecast_category FROM opportunity_history ORDER BY opportunity_id, seq",
+    ) == [
         ("Interés", 16120999.999999998, 0.3, "Pipeline"),
         ("Negociación", 18480.0, 0.7, "Best Case"),
     ]
-    assert rows(intake, "SELECT status, owner, expected_close FROM opportunities") == [("open", "Ana Mora", date(2023, 4, 15))]
+    assert rows(intake, "SELECT status, owner, expected_close FROM opportunities") == [
+        ("open", "Ana Mora", date(2023, 4, 15))
+    ]
 
 
 def test_the_probability_path_where_every_row_has_the_final_stage() -> None:
@@ -119,20 +131,28 @@ def test_the_probability_path_where_every_row_has_the_final_stage() -> None:
 def test_hubspot_stage_dates_are_a_history() -> None:
     head = '"Record ID","Deal Name","Deal Stage","Close Date","Deal owner","Amount","Pipeline","Create Date","Date entered ""Discovery (Sales Pipeline)""","Date exited ""Discovery (Sales Pipeline)""","Cumulative time in ""Discovery (Sales Pipeline)""","Date entered ""Closed Won (Sales Pipeline)"""\n'
     intake = load(
-        deals="\ufeff" + head
+        deals="\ufeff"
+        + head
         + '"701","Seed","Closed Won (Sales Pipeline)","2025-02-28 10:11","Ana","500","Sales Pipeline","2024-12-01 09:00","2024-12-01 09:00","2025-02-28 10:11","7693860","2025-02-28 10:11"\n'
         + '"702","Skip","Closed Won (Sales Pipeline)","2025-03-28 10:11","(No value)","50","Sales Pipeline","2024-12-05 09:00","","","","2025-03-28 10:11"\n'
     )
-    assert rows(intake, "SELECT opportunity_id, stage, changed_at FROM opportunity_history ORDER BY opportunity_id, seq") == [
+    assert rows(
+        intake, "SELECT opportunity_id, stage, changed_at FROM opportunity_history ORDER BY opportunity_id, seq"
+    ) == [
         ("701", "Discovery (Sales Pipeline)", date(2024, 12, 1)),
         ("701", "Closed Won (Sales Pipeline)", date(2025, 2, 28)),
         ("702", "Closed Won (Sales Pipeline)", date(2025, 3, 28)),
     ]
-    assert rows(intake, "SELECT opportunity_id, status, owner FROM opportunities ORDER BY 1") == [("701", "won", "Ana"), ("702", "won", None)]
+    assert rows(intake, "SELECT opportunity_id, status, owner FROM opportunities ORDER BY 1") == [
+        ("701", "won", "Ana"),
+        ("702", "won", None),
+    ]
     report = intake.files[0]
     assert len(intake.files) == 1
     assert (report.read, report.accepted) == (2, 2)
-    assert {m.column: m.field for m in report.mapping}['Date entered "Closed Won (Sales Pipeline)"'] == "opportunity_history.changed_at"
+    assert {m.column: m.field for m in report.mapping}[
+        'Date entered "Closed Won (Sales Pipeline)"'
+    ] == "opportunity_history.changed_at"
 
 
 EXPORT = "Opportunity ID,Stage,Amount,Created Date,Close Date,Opportunity Owner\n"
@@ -141,14 +161,30 @@ EXPORT = "Opportunity ID,Stage,Amount,Created Date,Close Date,Opportunity Owner\
 def test_two_dated_exports_become_one_table_and_its_history() -> None:
     intake = load(
         **{
-            "pipeline_2024-03-01": EXPORT + "A,Discovery,100,2024-01-05,2024-03-31,Ana\nB,Proposal,50,2024-01-10,2024-04-30,Bo\nC,Proposal,9,2024-02-01,2024-05-01,Bo\n",
-            "pipeline_2024-04-01": EXPORT + "A,Proposal,120,2024-01-05,2024-06-30,Ana\nB,Closed Won,55,2024-01-10,2024-03-20,Bo\nC,Proposal,9,2024-02-01,2024-05-01,Bo\nD,Discovery,7,2024-03-15,2024-07-01,Ana\n",
+            "pipeline_2024-03-01": EXPORT
+            + "A,Discovery,100,2024-01-05,2024-03-31,Ana\nB,Proposal,50,2024-01-10,2024-04-30,Bo\nC,Proposal,9,2024-02-01,2024-05-01,Bo\n",
+            "pipeline_2024-04-01": EXPORT
+            + "A,Proposal,120,2024-01-05,2024-06-30,Ana\nB,Closed Won,55,2024-01-10,2024-03-20,Bo\nC,Proposal,9,2024-02-01,2024-05-01,Bo\nD,Discovery,7,2024-03-15,2024-07-01,Ana\n",
         }
     )
-    assert rows(intake, "SELECT opportunity_id, status, amount FROM opportunities ORDER BY 1") == [("A", "open", 120.0), ("B", "won", 55.0), ("C", "open", 9.0), ("D", "open", 7.0)]
-    assert rows(intake, "SELECT opportunity_id, changed_at, stage, amount, expected_close FROM opportunity_history ORDER BY opportunity_id, seq") == [
+    assert rows(intake, "SELECT opportunity_id, status, amount FROM opportunities ORDER BY 1") == [
+        ("A", "open", 120.0),
+        ("B", "won", 55.0),
+        ("C", "open", 9.0),
+        ("D", "open", 7.0),
+    ]
+    assert rows(
+        intake,
+        "SELECT opportunity_id, changed_at, stage, amount, expected_close FROM opportunity_history ORDER BY opportunity_id, seq",
+    ) == [
         ("A", date(2024, 3, 1), "Discovery", 100.0, date(2024, 3, 31)),
-        ("A", date(2024, 4, 1), "Proposal", 120.0, date(2024, 6, 30)),  # some time between the two: the second export is the first to show it
+        (
+            "A",
+            date(2024, 4, 1),
+            "Proposal",
+            120.0,
+            date(2024, 6, 30),
+        ),  # some time between the two: the second export is the first to show it
         ("B", date(2024, 3, 1), "Proposal", 50.0, date(2024, 4, 30)),
         ("B", date(2024, 3, 20), "Closed Won", 55.0, date(2024, 4, 30)),  # its close date tells the day
         ("C", date(2024, 3, 1), "Proposal", 9.0, date(2024, 5, 1)),
@@ -163,7 +199,8 @@ def test_two_dated_exports_become_one_table_and_its_history() -> None:
 def test_an_open_deal_that_a_later_export_misses_is_set_aside() -> None:
     reports = look(
         **{
-            "deals 2024-03-01": EXPORT + "A,Discovery,100,2024-01-05,2024-03-31,Ana\nX,Proposal,50,2024-01-10,2024-04-30,Bo\nW,Closed Won,5,2024-01-10,2024-02-20,Bo\n",
+            "deals 2024-03-01": EXPORT
+            + "A,Discovery,100,2024-01-05,2024-03-31,Ana\nX,Proposal,50,2024-01-10,2024-04-30,Bo\nW,Closed Won,5,2024-01-10,2024-02-20,Bo\n",
             "deals 2024-04-01": EXPORT + "A,Proposal,120,2024-01-05,2024-06-30,Ana\n",
         }
     )
@@ -173,15 +210,27 @@ def test_an_open_deal_that_a_later_export_misses_is_set_aside() -> None:
 
 
 def test_files_without_an_id_in_common_are_parts_not_exports() -> None:
-    intake = load(**{"north 2024-03-01": EXPORT + "A,Discovery,100,2024-01-05,2024-03-31,Ana\n", "south 2024-04-01": EXPORT + "B,Discovery,1,2024-01-05,2024-03-31,Bo\n"})
+    intake = load(
+        **{
+            "north 2024-03-01": EXPORT + "A,Discovery,100,2024-01-05,2024-03-31,Ana\n",
+            "south 2024-04-01": EXPORT + "B,Discovery,1,2024-01-05,2024-03-31,Bo\n",
+        }
+    )
     assert rows(intake, "SELECT count(*) FROM opportunities") == [(2,)]
     assert not intake.dataset.has_history
 
 
 def test_exports_stacked_in_one_file() -> None:
-    intake = load(deals="Snapshot Date," + EXPORT + "2024-03-01,A,Discovery,100,2024-01-05,2024-03-31,Ana\n2024-04-01,A,Proposal,100,2024-01-05,2024-03-31,Ana\n")
+    intake = load(
+        deals="Snapshot Date,"
+        + EXPORT
+        + "2024-03-01,A,Discovery,100,2024-01-05,2024-03-31,Ana\n2024-04-01,A,Proposal,100,2024-01-05,2024-03-31,Ana\n"
+    )
     assert rows(intake, "SELECT stage FROM opportunities") == [("Proposal",)]
-    assert rows(intake, "SELECT changed_at, stage FROM opportunity_history ORDER BY opportunity_id, seq") == [(date(2024, 3, 1), "Discovery"), (date(2024, 4, 1), "Proposal")]
+    assert rows(intake, "SELECT changed_at, stage FROM opportunity_history ORDER BY opportunity_id, seq") == [
+        (date(2024, 3, 1), "Discovery"),
+        (date(2024, 4, 1), "Proposal"),
+    ]
     assert (intake.files[0].accepted, intake.files[0].merged) == (1, 1)
 
 
@@ -208,4 +257,8 @@ def test_ids_of_15_and_18_characters_are_the_same_record() -> None:
         opportunities="Id,StageName,CloseDate,CreatedDate,Amount\n006A1234567890bCDE,Proposal,2024-05-01,2024-01-01,5\n",
         report=STAGE_HISTORY.replace("006A,", "006A1234567890b,").replace("006B,", "006A1234567890b,"),
     )
-    assert rows(intake, "SELECT DISTINCT opportunity_id FROM opportunity_history") == rows(intake, "SELECT opportunity_id FROM opportunities") == [("006A1234567890b",)]
+    assert (
+        rows(intake, "SELECT DISTINCT opportunity_id FROM opportunity_history")
+        == rows(intake, "SELECT opportunity_id FROM opportunities")
+        == [("006A1234567890b",)]
+    )

@@ -41,12 +41,9 @@ def test_canonical_columns_in_any_order_and_subset() -> None:
 
 def test_every_column_of_the_dictionary_is_there_with_its_companion() -> None:
     intake = load(deals=HEAD + "A,Proposal,open,1,2024-01-05,2024-03-01,\n")
-    columns = {
-        name: kind
-        for name, kind in rows(
-            intake, "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = 'opportunities'"
-        )
-    }
+    columns = dict(
+        rows(intake, "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = 'opportunities'")
+    )
     assert columns["push_count"] == "BIGINT"
     assert columns["expected_close_n"] == "INTEGER"
     assert columns["closed_at"] == "DATE"

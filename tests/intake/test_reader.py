@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 import zipfile
 from io import BytesIO
 from pathlib import Path
@@ -8,10 +9,13 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kpis.answers.check import check_answer
 from kpis.errors import AssumptionError, InputError
 from kpis.intake import check, read
+from kpis.intake.corrections import as_mapped, as_toml
 from kpis.settings import Settings
 from tests.intake.files import load, look, rows, uploads
 
@@ -27,7 +31,7 @@ def put(folder: Path, **files: str) -> Path:
 
 def test_a_folder_its_name_and_progress(tmp_path: Path) -> None:
     told: list[float] = []
-    intake = read([put(tmp_path / "acme", deals=DEALS)], progress=lambda share, text: told.append(share))
+    intake = read([put(tmp_path / "acme", deals=DEALS)], progress=lambda share, _: told.append(share))
     assert intake.dataset.name == "acme"
     assert told == sorted(told)
     assert told[-1] == 1.0
@@ -68,7 +72,7 @@ def test_the_same_table_in_every_container(ending: str) -> None:
 
 
 def test_nothing_usable_is_an_error_with_the_way_out() -> None:
-    with pytest.raises(InputError, match="None of 1 file.*Export opportunities"):
+    with pytest.raises(InputError, match=r"None of 1 file.*Export opportunities"):
         load(notes="a,b\nx,y\n")
     with pytest.raises(InputError, match="no such file"):
         read(["/nowhere/at/all"])
@@ -85,7 +89,7 @@ def test_two_companies_are_checked_apart_and_not_read_together(tmp_path: Path) -
         "one/deals.csv": ("opportunities", 2),
         "two/deals.csv": ("opportunities", 1),
     }
-    with pytest.raises(InputError, match="two sets of opportunities.*one and .*two"):
+    with pytest.raises(InputError, match=r"two sets of opportunities.*one and .*two"):
         read([one, two])
 
 
@@ -155,3 +159,27 @@ def test_other_tables_alone_are_enough(tmp_path: Path) -> None:
     intake = load(spend="period,department,category,amount\n2024-01-01,marketing,program,5\n")
     assert str(intake.dataset.newest) == "2024-01-01"
     assert any("no opportunities" in note for note in intake.notes)
+
+
+def test_corrections_can_be_written_down_and_apply_next_time() -> None:
+    text = "Kennung,Phase,Betrag,Angelegt am,Close Date\nA,Proposal,5,2024-01-01,2024-02-01\n"
+    said = as_mapped(check(uploads(deals=DEALS))[0])
+    assert said["deals.csv"]["amount"] == "opportunities.amount"
+    mine = {
+        "x.csv": {
+            "Kennung": "opportunities.opportunity_id",
+            "Phase": "opportunities.stage",
+            "Betrag": "opportunities.amount",
+            "Close Date": "",
+        }
+    }
+    settings = Settings.model_validate(tomllib.loads(as_toml(mine)))
+    intake = load(settings, x=text)
+    assert rows(intake, "SELECT opportunity_id, amount, expected_close FROM opportunities") == [("A", 5.0, None)]
+    again = as_mapped(check(uploads(x=text), settings=settings)[0])
+    assert {k: again["x.csv"][k] for k in mine["x.csv"]} == mine["x.csv"]
+
+
+@given(st.dictionaries(st.text(min_size=1), st.dictionaries(st.text(min_size=1), st.text())))
+def test_any_name_survives_the_settings_file(mapping: dict[str, dict[str, str]]) -> None:
+    assert tomllib.loads(as_toml(mapping)).get("mapping", {}) == mapping

@@ -11,7 +11,9 @@ DEALS = "opportunity_id,stage,status,amount,created_at\n"
 
 def stages(*names: str, **places: float) -> list[tuple[str, int | None]]:
     says = outcomes([], names)
-    return [(s.stage, s.is_qualified) for s in qualified(order([Found(n) for n in names], lambda: places, says)[0], says)]
+    return [
+        (s.stage, s.is_qualified) for s in qualified(order([Found(n) for n in names], lambda: places, says)[0], says)
+    ]
 
 
 def test_numbers_in_names_give_the_order() -> None:

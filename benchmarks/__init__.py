@@ -1,0 +1,1 @@
+"""What is measured, and the figures as measured (README.md)."""
