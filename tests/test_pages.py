@@ -44,7 +44,8 @@ def demo(sample_data):
     board = {lever.key: lever for lever in lever_board(model)}
 
     def under(**assumptions):
-        return outlook(dataset, model, to_assumptions(tuple(board.values()), assumptions.pop("levers", {}), **assumptions), learned)  # fmt: skip
+        chosen = to_assumptions(tuple(board.values()), assumptions.pop("levers", {}), **assumptions)
+        return outlook(dataset, model, chosen, learned)
 
     return SimpleNamespace(dataset=dataset, model=model, board=board, under=under)
 

@@ -18,7 +18,7 @@ from kpis.charts.style import spec
 from kpis.errors import TandemError
 from ui.columns import in_percent
 
-CARD_HEIGHT = 140
+CARD_HEIGHT = 136
 """Pixels: a number, two lines for its label, a line for its change."""
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>#~$|:])")
 
@@ -71,7 +71,7 @@ def _change(answer: Answer, before: Answer, moved: tuple[str, ...], currency: st
 
 
 def numbers(answer: Answer, before: Answer, keys: Iterable[str], currency: str) -> None:
-    """Cards of the chosen numbers, all of one height; n/a with its reason."""
+    """Cards of the chosen numbers, with their change against the estimate; n/a with its reason."""
     keys = tuple(keys)
     for key, place in zip(keys, st.columns(len(keys)), strict=True):
         number = answer.numbers[key]
@@ -80,11 +80,17 @@ def numbers(answer: Answer, before: Answer, keys: Iterable[str], currency: str) 
             value = NOT_AVAILABLE if number.value is None else say(number, currency)
             # The label stands below, where it may take two lines: a metric cuts its own label off.
             st.metric(plain(number.label), value, label_visibility="collapsed")
-            change = f"  \n**{plain(step)}** against the estimate" if step else ""
-            st.caption(plain(number.label) + change, help=plain(number.help) or None)
+            change = f"  \n:primary[**{plain(step)}**]" if step else ""
+            st.caption(plain(number.label) + change, help=_explained(number))
     missing = [answer.numbers[key] for key in keys if answer.numbers[key].value is None]
     if missing:
         st.caption(plain("; ".join(f"{number.label} is n/a: {number.reason}" for number in missing)))
+
+
+def _explained(number: Number) -> str | None:
+    """Definition and unrounded value, for the hover."""
+    exact = "" if number.value is None else f"  \nUnrounded: {float(number.value)!r}"
+    return plain(number.help) + exact or None
 
 
 def chart(title: str, drawn: alt.TopLevelMixin, data: pd.DataFrame, key: str, *, says: str, caption: str = "") -> None:

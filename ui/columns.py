@@ -102,7 +102,7 @@ def sources() -> dict[str, Any]:
     return {
         "source": column.TextColumn("Source"),
         "this_period": count("This period"),
-        "period_before": count("Whole period before"),
+        "period_before": count("Period before", "The whole of it"),
     }
 
 
@@ -132,7 +132,7 @@ def about_files(symbol: str) -> tuple[tuple[str, str, dict[str, Any]], ...]:
         "file": file,
         "column": column.TextColumn("Column of the file"),
         "field": column.TextColumn("Taken as"),
-        "confidence": chance("Confidence"),
+        "confidence": share("Confidence"),
         "why": column.TextColumn("Why"),
     }
     return (

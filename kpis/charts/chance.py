@@ -30,7 +30,8 @@ def chance(
     """
     amount, likely = distribution["amount"], distribution["chance"]
     named = likely.round(2).isin(NAMED) & ~((likely - p_hit).abs() < NEAR if p_hit is not None else False)
-    curve = distribution.assign(named=named, room=amount.max() + 0.45 * (amount.max() - amount.min()))
+    room_for = 0.45 * (amount.max() - amount.min())
+    curve = distribution.assign(named=named, room=max(amount.max(), target or 0.0) + room_for)
     mark = pd.DataFrame({"goal": [target], "hit": [p_hit]}, dtype=float)
     return _chance(symbol).properties(data=pd.concat([curve, mark], ignore_index=True), height=250)
 

@@ -81,7 +81,7 @@ def _needed(symbol: str) -> alt.LayerChart:
     return alt.layer(
         room(),
         tinted(base.mark_bar(size=26).encode(x=amount, tooltip=hover), "open"),
-        tinted(need.mark_tick(thickness=3, size=44, opacity=1).encode(tooltip=hover), "target"),
-        label(need, need_said, align="center", baseline="bottom", dx=0, dy=-25),
-        label(base.encode(x=alt.value(0)), open_said, baseline="top", dx=2, dy=17),
+        tinted(need.mark_tick(thickness=3, size=34, opacity=1).encode(tooltip=hover), "target"),
+        label(need, need_said, align="center", baseline="bottom", dx=0, dy=-20),
+        label(base.encode(x=alt.value(0)), open_said, baseline="top", dx=2, dy=19),
     )

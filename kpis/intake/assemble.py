@@ -69,6 +69,7 @@ def assemble(engine: Engine, files: Sequence[Recognised], settings: Settings) ->
         made = history.MADE if table == "opportunities" and "opportunity_history" in have else frozenset()
         tables.unite(engine, table, parts, made | (codes.carried(have) if table == "opportunities" else set()))
     ids.shorten(engine, sorted(have))
+    ids.keep_kind(engine, have)
     notes = _prepare(engine, have, result)
     named = {code for cleaned in typed.values() for code in cleaned.codes}
     if "opportunities" in have:

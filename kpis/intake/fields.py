@@ -54,7 +54,7 @@ measure uses them yet, and rates, which convert money."""
 INTAKE_ONLY: dict[str, tuple[Column, ...]] = {
     "opportunities": (
         Column("close_date", "plan_date", "when it closed, or is expected to while it is open",
-               ("Close Date", "CloseDate", "Closing Date", "Closedate", "property_closedate", "Deal Close Date", "End Date")),
+               ("Close Date", "CloseDate", "Closing Date", "Closedate", "property_closedate", "Deal Close Date", "End Date", "Schlusstermin", "Abschlussdatum", "Date de clôture", "Fecha de cierre")),
         Column("won_at", "date", "when it was won", ("Deal - Won time", "Won time", "won_date", "Won Date", "Date Won")),
         Column("lost_at", "date", "when it was lost", ("Deal - Lost time", "Lost time", "lost_date", "Lost Date", "Date Lost")),
         Column("is_closed", "flag", "1 when it is closed", ("IsClosed", "Closed")),
@@ -67,7 +67,7 @@ INTAKE_ONLY: dict[str, tuple[Column, ...]] = {
                ("LastStageChangeDate", "Last Stage Change Date", "Deal - Last stage change", "Stage Modified Time", "stage_entered_at")),
         Column("stage_position", "count", "place of its stage in the process", ("StageSortOrder",)),
         Column("status_reason", "category", "why it has its status", ("Status Reason", "statuscode")),
-        Column("account_name", "text", "name of the company it is with", ("Account Name", "Deal - Organization", "Associated Company", "Potential Customer", "Company Name")),
+        Column("account_name", "text", "name of the company it is with", ("Account Name", "Deal - Organization", "Associated Company", "Potential Customer", "Company Name", "Accountname", "Nom du compte", "Nombre de la cuenta")),
         Column("closed_amount", "money", "what it was closed at", ("Actual Revenue", "Closed Amount")),
         Column("pipeline", "category", "the pipeline it runs in", ("Pipeline", "Deal - Pipeline", "Sales Pipeline", "deal_pipeline_id")),
         Column("snapshot_at", "plan_date", "the day the row was written down", ("Snapshot Date", "As Of", "As Of Date", "Export Date", "Report Date")),

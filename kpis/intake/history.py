@@ -21,21 +21,36 @@ def store(engine: Engine) -> None:
     A file written newest first is read from its end, or changes of one day would run backwards. What a change
     leaves out is as it was: each row is filled up to a whole state.
     """
+    tables.store(engine, "opportunity_history", _seq(engine))
+    tables.slim(engine, "opportunity_history")
+    _carry_forward(engine)
+
+
+def _seq(engine: Engine) -> str:
+    """SQL for the order of the changes; one file that is in order already needs no sorting."""
+    moment, accepted = "coalesce(_at, changed_at)", f"{_NAME} WHERE _why IS NULL AND NOT _merged"
+    files, last = engine.execute(f"SELECT count(DISTINCT _file), max(_line) FROM {accepted}").fetchone()
+    if files == 1:
+        back, forth = engine.execute(
+            f"SELECT count(*) FILTER (day < before), count(*) FILTER (day > before) "
+            f"FROM (SELECT {moment} AS day, lag({moment}) OVER () AS before FROM {accepted})"
+        ).fetchone()
+        if not back:
+            return "_line"
+        if not forth:
+            return f"({last} + 1 - _line)"
     newest_first = engine.execute(
         f"""
         SELECT _file FROM (
             SELECT _file, changed_at, lag(changed_at) OVER (PARTITION BY _file, opportunity_id ORDER BY _line) AS before
-            FROM {_NAME} WHERE _why IS NULL AND NOT _merged AND _line <= 20000)
+            FROM {accepted} AND _line <= 20000)
         GROUP BY 1
         HAVING sum(CASE WHEN changed_at < before THEN 1 WHEN changed_at > before THEN -1 ELSE 0 END) > 0
         """
     ).fetchall()
-    listed = ", ".join(str(row[0]) for row in newest_first) or "NULL"
-    line = f"CASE WHEN _file IN ({listed}) THEN -_line ELSE _line END" if newest_first else "_line"
-    tables.store(
-        engine, "opportunity_history", f"row_number() OVER (ORDER BY coalesce(_at, changed_at), _file, {line})"
-    )
-    _carry_forward(engine)
+    listed = ", ".join(str(row[0]) for row in newest_first)
+    line = f"CASE WHEN _file IN ({listed}) THEN -_line ELSE _line END" if listed else "_line"
+    return f"row_number() OVER (ORDER BY {moment}, _file, {line})"
 
 
 def _carry_forward(engine: Engine) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from kpis.engine import Engine
 from kpis.intake import fields
-from kpis.intake.tables import working
+from kpis.intake.tables import real, working
 
 _SHORT, _LONG = "[a-zA-Z0-9]{15}", "[a-zA-Z0-9]{18}"
 _SHARED = {("owners", "owner_id"): "owner"}
@@ -36,3 +36,15 @@ def shorten(engine: Engine, tables: Sequence[str]) -> None:
                 engine.execute(
                     f'UPDATE {working(table)} SET "{column}" = left("{column}", 15) WHERE "{column}" IS NOT NULL'
                 )
+
+
+def keep_kind(engine: Engine, tables: Collection[str]) -> None:
+    """Salesforce's one column for anything (WhatId, WhoId) keeps only the ids of opportunities and of leads."""
+    if "activities" not in tables:
+        return
+    stored = real(engine, "activities")
+    for column, prefix in (("opportunity_id", "006"), ("lead_id", "00Q")):
+        if column not in stored:
+            continue
+        other = f"regexp_full_match({column}, '(00[1-9A-Z]|500|701|800)[a-zA-Z0-9]{{12}}([a-zA-Z0-9]{{3}})?') AND NOT starts_with({column}, '{prefix}')"
+        engine.execute(f"UPDATE {working('activities')} SET {column} = NULL WHERE {column} IS NOT NULL AND {other}")

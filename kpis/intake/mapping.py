@@ -60,7 +60,10 @@ def _spellings(table: str) -> tuple[list[str], list[str]]:
 def candidates(header: str, table: str) -> dict[str, tuple[float, str]]:
     """Field -> how well a header names it, 0 to 1, and why; by name, by name without unit or the table's own word, by spelling."""
     names = _names(table)
-    for form, worth in ((fields.key(header), 1.0), (fields.bare(header), 0.98), (_without_own(header, table), 0.91)):
+    whole, _, part = header.partition(":")
+    forms = [(fields.key(header), 1.0), (fields.bare(header), 0.98), (_without_own(header, table), 0.91)]
+    forms += [(fields.key(whole), 0.93), (fields.key(part), 0.92)] if part.strip() else []
+    for form, worth in forms:
         if form in names:
             return {name: (score * worth, why) for name, score, why in names[form]}
     texts, owners = _spellings(table)

@@ -183,6 +183,11 @@ def _newest(assembled: Assembled, reports: Sequence[FileReport]) -> date:
     """The newest day; InputError when the files make no dataset."""
     if assembled.conflict:
         raise InputError(assembled.conflict[0], way_out=assembled.conflict[1])
+    if any(r.accepted for r in reports) and assembled.newest is None:
+        raise InputError(
+            "No row has a date that places it in time",
+            way_out="Export the date on which each opportunity was created, and on which it closed",
+        )
     if not assembled.present or assembled.newest is None:
         raise InputError(
             _nothing(reports),

@@ -22,7 +22,7 @@ _USUAL = (
     r"prospect|target|identif|kontakt",
     r"qualif|contact|engag|interest|connect|appointment|meeting|intro",
     r"discover|need|analy|develop|assess|diagnos|evaluat|solution|scop",
-    r"demo|present|trial|poc|proof|pilot|valid|value prop|decision mak",
+    r"demo|present|trial|poc|proof|pilot|valid|value prop|decision",
     r"propos|quote|pric|angebot|offer|rfp",
     r"negotiat|review|verhandl|legal|procure|security",
     r"verbal|commit|contract|sign|close|closing|final|order",
@@ -205,11 +205,7 @@ def names(engine: Engine, has_history: bool) -> list[str]:
 def _seen(engine: Engine, has_history: bool) -> list[Found]:
     """Every stage in opportunities and history, with what the opportunities tell about it."""
     deals = working("opportunities")
-    also = (
-        f"UNION SELECT stage FROM {working('opportunity_history')} WHERE _why IS NULL AND NOT _merged"
-        if has_history
-        else ""
-    )
+    also = "UNION SELECT stage FROM opportunity_history" if has_history else ""
     rows = engine.execute(
         f"""
         SELECT s.stage, mode(o.pipeline), median(o.stage_position), CASE WHEN quantile_cont(o.probability, 0.9) - quantile_cont(o.probability, 0.1) < 0.01 THEN median(o.probability) END

@@ -171,6 +171,13 @@ def store(engine: Engine, table: str, seq: str = "") -> None:
         )
 
 
+def slim(engine: Engine, table: str) -> None:
+    """Keep of a working table only what became of each row, once its values are stored."""
+    engine.execute(f"CREATE TABLE _slim AS SELECT _file, _line, _why, _merged FROM {working(table)}")
+    engine.execute(f"DROP TABLE {working(table)}")
+    engine.execute(f"ALTER TABLE _slim RENAME TO {working(table)}")
+
+
 def filled(engine: Engine, table: str) -> frozenset[str]:
     """The columns of a stored table that hold a value."""
     return _filled_in(engine, f'"{table}"', fields.TABLES[table].names)

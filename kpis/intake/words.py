@@ -26,6 +26,7 @@ FALSE = frozenset({"0", "0.0", "false", "f", "no", "n", "✗", "nein", "non", "f
 
 _WON = {
     "won",
+    "closedwon",
     "win",
     "gewonnen",
     "gagne",
@@ -42,6 +43,7 @@ _WON = {
 }
 _LOST = {
     "lost",
+    "closedlost",
     "loss",
     "verloren",
     "perdu",

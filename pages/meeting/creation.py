@@ -29,7 +29,7 @@ def page() -> None:
         cards.chart(
             "Are we on pace?", pace(tables["pace"]), tables["pace"], "pace",
             says="Opportunities created by day of the period, against the range and the mean of past periods",
-            caption="Band and dashes: range and mean of past periods.",
+            caption="Band: range of past periods, dashes: mean.",
         )  # fmt: skip
     left, right = st.columns(2)
     with left:
@@ -40,7 +40,7 @@ def page() -> None:
             cards.chart(
                 title, spread(tables["spread"]), tables["spread"], "spread",
                 says="Opportunities by month of creation and months until their expected close",
-                caption="Opportunities by month of creation; close as set now.",
+                caption="By month of creation, close as set now.",
             )  # fmt: skip
     with right:
         cards.table(

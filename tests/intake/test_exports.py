@@ -258,3 +258,30 @@ def test_every_format_names_fields_that_exist() -> None:
         known = {c.name for c in columns(form.table)} if form.table else set()
         assert {f for f in form.columns.values() if f} <= known, form.name
         assert set(form.constants) <= known, form.name
+
+
+def test_joined_report_headers_and_internal_stage_names() -> None:
+    intake = load(
+        deals="Opportunity ID,Opportunity Owner: Full Name,Account Name: Account Name,Opportunity: Stage,Amount,Created Date,Close Date\n"
+        "1,Ana,Acme,closedwon,5,2024-01-01,2024-02-01\n2,Bo,Beta,appointmentscheduled,6,2024-01-01,2024-03-01\n3,Bo,Beta,contractsent,6,2024-01-01,2024-03-01\n"
+    )
+    assert rows(intake, "SELECT owner, account_id, status FROM opportunities ORDER BY opportunity_id") == [
+        ("Ana", "Acme", "won"),
+        ("Bo", "Beta", "open"),
+        ("Bo", "Beta", "open"),
+    ]
+    assert rows(intake, "SELECT stage FROM stages ORDER BY position") == [
+        ("appointmentscheduled",),
+        ("contractsent",),
+        ("closedwon",),
+    ]
+
+
+def test_activities_keep_only_the_ids_of_opportunities_and_leads() -> None:
+    intake = load(
+        task="Id,WhatId,WhoId,ActivityDate,TaskSubtype,OwnerId\n00T000000000001AAA,006000000000001AAA,00Q000000000001AAA,2024-01-01,Call,005000000000001AAA\n00T000000000002AAA,001000000000001AAA,003000000000001AAA,2024-01-02,Call,005000000000001AAA\n"
+    )
+    assert rows(intake, "SELECT opportunity_id, lead_id FROM activities ORDER BY occurred_at") == [
+        ("006000000000001AAA", "00Q000000000001AAA"),
+        (None, None),
+    ]

@@ -162,14 +162,14 @@ def test_other_tables_alone_are_enough(tmp_path: Path) -> None:
 
 
 def test_corrections_can_be_written_down_and_apply_next_time() -> None:
-    text = "Kennung,Phase,Betrag,Angelegt am,Close Date\nA,Proposal,5,2024-01-01,2024-02-01\n"
+    text = "Kennung,Stufe,Wert,Angelegt am,Close Date\nA,Proposal,5,2024-01-01,2024-02-01\n"
     said = as_mapped(check(uploads(deals=DEALS))[0])
     assert said["deals.csv"]["amount"] == "opportunities.amount"
     mine = {
         "x.csv": {
             "Kennung": "opportunities.opportunity_id",
-            "Phase": "opportunities.stage",
-            "Betrag": "opportunities.amount",
+            "Stufe": "opportunities.stage",
+            "Wert": "opportunities.amount",
             "Close Date": "",
         }
     }
@@ -183,3 +183,23 @@ def test_corrections_can_be_written_down_and_apply_next_time() -> None:
 @given(st.dictionaries(st.text(min_size=1), st.dictionaries(st.text(min_size=1), st.text())))
 def test_any_name_survives_the_settings_file(mapping: dict[str, dict[str, str]]) -> None:
     assert tomllib.loads(as_toml(mapping)).get("mapping", {}) == mapping
+
+
+def test_rows_without_any_date_are_an_error_that_says_so() -> None:
+    with pytest.raises(InputError, match=r"No row has a date.*Export the date"):
+        load(deals="opportunity_id,status,amount\nA,open,5\n")
+
+
+def test_a_german_export_needs_no_mapping() -> None:
+    intake = load(
+        verkauf="Opportunity-Name;Accountname;Opportunity-Inhaber;Phase;Betrag;Schlusstermin;Erstellt am\nAusbau;Müller GmbH;Ana;Verhandlung;1.234,50;31.03.2024;05.01.2024\nNeubau;Weiß AG;Bo;Geschlossen - gewonnen;99;01.02.2024;02.01.2024\n".encode(
+            "cp1252"
+        )
+    )
+    assert rows(
+        intake,
+        "SELECT account_id, status, amount, owner, coalesce(closed_at_n, expected_close_n) FROM opportunities ORDER BY name",
+    ) == [
+        ("Müller GmbH", "open", 1234.5, "Ana", 19813),
+        ("Weiß AG", "won", 99.0, "Bo", 19754),
+    ]
