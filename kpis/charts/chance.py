@@ -63,7 +63,7 @@ def _chance(symbol: str) -> alt.LayerChart:
         label(points, f"{percent('datum.chance')} + ' for ' + {money('datum.amount', symbol)}", **BESIDE),
         label(
             goal,
-            f"{percent('datum.hit')} + ' for the target ' + {money('datum.goal', symbol)}",
+            f"'target: ' + {percent('datum.hit')}",
             fontWeight="bold",
             **BESIDE,
         ),
