@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from datetime import date, datetime
@@ -12,6 +13,9 @@ from typing import Annotated, Any
 import typer
 
 from kpis.errors import AssumptionError, NotEnoughData, TandemError
+
+# Before numpy is loaded: the matrices are small, and fits already run side by side.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 app = typer.Typer(
     name="python -m kpis",

@@ -71,14 +71,20 @@ class Origin:
 
 
 def history_of_forecasts(
-    dataset: Dataset, calendar: Calendar, days: Sequence[int], *, progress: Progress | None = None
+    dataset: Dataset,
+    calendar: Calendar,
+    days: Sequence[int],
+    *,
+    final: Stints | None = None,
+    progress: Progress | None = None,
 ) -> Iterator[Origin]:
     """Forecast as of each of ``days`` (ascending, one day of the period), each with what the earlier ones taught.
 
     Only ``dataset.known_at(day)`` and forecasts whose windows were over by then are used. What came of a
-    forecast is taken from ``dataset`` as of its own day; a window that ends later has no outcome.
+    forecast is taken from ``final``, the stints of ``dataset`` as of its own day (made when not given); a window
+    that ends later has no outcome.
     """
-    final = stints(dataset)
+    final = final or stints(dataset)
     landmarks: list[Landmark] = []
     for done, (known, model) in enumerate(_fitted(dataset, calendar, days)):
         day = model.today
@@ -138,7 +144,7 @@ def record(dataset: Dataset, model: Model, *, progress: Progress | None = None) 
     """
     past = dataset.known_at(day_of(model.today))
     usable = [day for day in matched_days(model) if _enough(model.stints, day)]
-    origins = tuple(history_of_forecasts(past, model.calendar, usable, progress=progress))
+    origins = tuple(history_of_forecasts(past, model.calendar, usable, final=model.stints, progress=progress))
     table = scores(origins)
     chosen, why = choose(table)
     now = rules(model, crm_probability(past, model))
@@ -201,7 +207,7 @@ def backtest(dataset: Dataset, calendar: Calendar, *, progress: Progress | None 
             if progress:
                 progress(before + done, total)
 
-        found += history_of_forecasts(dataset, calendar, usable, progress=step)
+        found += history_of_forecasts(dataset, calendar, usable, final=final, progress=step)
     return found
 
 
