@@ -29,6 +29,10 @@ VERSION = "1"
 Progress = Callable[[float, str], None]
 
 
+SMALL = 20 * 2**20
+"""Files that have fewer bytes in all are read on one thread."""
+
+
 @dataclass(frozen=True)
 class Intake:
     """A dataset, and what became of every row on the way to it."""
@@ -53,7 +57,7 @@ def read(
     settings, tell, entries = settings or Settings(), progress or _silent, list(files)
     with tempfile.TemporaryDirectory(prefix="tandem-") as scratch:
         sources = gather(entries, Path(scratch))
-        engine = Engine()
+        engine = Engine(threads=1 if sum(s.path.stat().st_size for s in sources) < SMALL else None)
         try:
             found, refused = _load(
                 engine, sources, Path(scratch), settings, lambda share, text: tell(0.6 * share, text)
