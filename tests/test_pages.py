@@ -66,8 +66,8 @@ def sentence(app):
     return app.header[0].value
 
 
-def captions(app):
-    return [caption.value for caption in app.caption]
+def texts(app):
+    return [text.value for text in app.markdown]
 
 
 # The pages say what the answers say
@@ -134,7 +134,7 @@ def test_levers_give_what_the_assumptions_give(root, demo, path):
     assert not app.exception
     moved = demo.under(levers=SCENARIO, slippage=0.2, deal_size_open=True)
     assert sentence(app) == cards.plain(QUESTIONS[path](moved).sentence)
-    assert any("as estimated" in text and "6 levers moved" in text for text in captions(app))
+    assert any("as estimated" in text and "6 levers moved" in text for text in texts(app))
 
 
 @pytest.mark.parametrize("key", ["sales_cycle", "new_opportunities", "deal_size", "slippage"])
@@ -165,7 +165,7 @@ def test_the_change_is_said_with_its_size(root, demo):
     base, moved = pipeline_health(demo.under()), pipeline_health(demo.under(levers={"sales_cycle": 140}))
     hit = [answer.numbers["p_hit"].value for answer in (base, moved)]
     change = f"as estimated: {say(base.numbers['p_hit'], 'USD')}; {100 * (hit[1] - hit[0]):+.1f} points with sales cycle length."
-    assert any(cards.plain(change) in text for text in captions(app))
+    assert any(cards.plain(change) in text for text in texts(app))
 
 
 def test_back_to_the_estimates(root, demo):
@@ -181,9 +181,9 @@ def test_back_to_the_estimates(root, demo):
 def test_a_value_outside_the_own_range_is_marked(root, demo):
     lever = demo.board["sales_cycle"]
     app = start(root, sales_cycle=int(lever.maximum))
-    assert any("outside its own range" in text for text in captions(app))
+    assert any("outside its own range" in text for text in texts(app))
     app = start(root, sales_cycle=int(lever.own.high))
-    assert not any("outside its own range" in text for text in captions(app))
+    assert not any("outside its own range" in text for text in texts(app))
 
 
 def test_levers_survive_a_switch_of_pages(root, demo):
@@ -318,7 +318,7 @@ def test_without_targets_numbers_are_not_available_and_one_typed_target_holds(ro
     assert sentence(app) == expected(pipeline_health)
     assert "set a target" in sentence(app)
     assert {metric.label: metric.value for metric in app.metric}["Chance to reach the target"] == "n/a"
-    assert any(cards.plain("Chance to reach the target is n/a: no target is set") in text for text in captions(app))
+    assert any(cards.plain("Chance to reach the target is n/a: no target is set") in text for text in texts(app))
     first, second, _ = (box.key for box in app.sidebar.number_input)
     app.number_input(key=second).set_value(500_000.0).run()
     assert sentence(app) == expected(pipeline_health, None, 500_000.0, 500_000.0)

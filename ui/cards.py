@@ -28,6 +28,11 @@ def plain(text: str) -> str:
     return _MARKDOWN.sub(r"\\\1", text)
 
 
+def small(text: str, colour: str = "gray") -> str:
+    """Small text in a colour of the theme; a caption would fade it until it is hard to read."""
+    return f":small[:{colour}[{text}]]"
+
+
 def difference(now: Number, before: Number, currency: str) -> str:
     """How far a number is from what it was as estimated; empty where it is the same or cannot be said."""
     if now.value is None or before.value is None or now.value == before.value:
@@ -53,21 +58,21 @@ def headline(answer: Answer, before: Answer, moved: Iterable[str], currency: str
     """
     st.title(f":gray[{plain(answer.question)}]", anchor=False)
     st.header(plain(answer.sentence), anchor=False)
-    st.caption(f"{plain(basis)}  \n{_change(answer, before, tuple(moved), currency)}")
+    st.markdown(f"{small(plain(basis))}  \n{_change(answer, before, tuple(moved), currency)}")
 
 
 def _change(answer: Answer, before: Answer, moved: tuple[str, ...], currency: str) -> str:
     """What the moved levers did to the first number they changed, in one line that is always there."""
     if not moved:
-        return "As estimated: no lever is moved."
+        return small(plain("As estimated: no lever is moved."))
     levers = moved[0].lower() if len(moved) == 1 else f"{len(moved)} levers moved"
     for key, number in answer.numbers.items():
         step = difference(number, before.numbers.get(key, number), currency)
         if step:
             was = say(before.numbers[key], currency)
-            said = plain(f"{number.label} as estimated: {was}; {step} with {levers}.")
-            return f":primary[:material/tune: {said}]"
-    return f":primary[:material/tune: {plain(f'No number of this page changes with {levers}.')}]"
+            said = f"{number.label} as estimated: {was}; {step} with {levers}."
+            return small(f":material/tune: {plain(said)}", "blue")
+    return small(f":material/tune: {plain(f'No number of this page changes with {levers}.')}", "blue")
 
 
 def numbers(answer: Answer, before: Answer, keys: Iterable[str], currency: str) -> None:
@@ -80,11 +85,11 @@ def numbers(answer: Answer, before: Answer, keys: Iterable[str], currency: str) 
             value = NOT_AVAILABLE if number.value is None else say(number, currency)
             # The label stands below, where it may take two lines: a metric cuts its own label off.
             st.metric(plain(number.label), value, label_visibility="collapsed")
-            change = f"  \n:primary[**{plain(step)}**]" if step else ""
-            st.caption(plain(number.label) + change, help=_explained(number))
+            change = "  \n" + small(f"**{plain(step)}**", "blue") if step else ""
+            st.markdown(small(plain(number.label)) + change, help=_explained(number))
     missing = [answer.numbers[key] for key in keys if answer.numbers[key].value is None]
     if missing:
-        st.caption(plain("; ".join(f"{number.label} is n/a: {number.reason}" for number in missing)))
+        st.markdown(small(plain("; ".join(f"{number.label} is n/a: {number.reason}" for number in missing))))
 
 
 def _explained(number: Number) -> str | None:
@@ -107,7 +112,7 @@ def chart(title: str, drawn: alt.TopLevelMixin, data: pd.DataFrame, key: str, *,
     with st.container(border=True, height="stretch", key=f"{key}_card"):
         head(title, data, key)
         if caption:
-            st.caption(caption)
+            st.markdown(small(caption))
         drawing = {**spec(drawn), "height": drawn.height, "datasets": {"rows": drawn.data}}
         st.vega_lite_chart(drawing, theme="streamlit", key=key, alt=says)
 
@@ -173,4 +178,4 @@ def missing(title: str, reason: str) -> None:
     """What stands in the place of a chart or table that the data cannot support."""
     with st.container(border=True, height="stretch"):
         st.subheader(title, anchor=False)
-        st.caption(f"n/a: {plain(reason)}")
+        st.markdown(small(f"n/a: {plain(reason)}"))

@@ -26,7 +26,7 @@ from kpis.dataset import Dataset
 from kpis.errors import TandemError
 from kpis.periods import Grain
 from ui import state
-from ui.cards import plain, problem
+from ui.cards import plain, problem, small
 
 GRAINS: tuple[Grain, ...] = ("month", "quarter")
 MONTHS = tuple(calendar.month_abbr)[1:]
@@ -202,7 +202,13 @@ def _slider(lever: Lever, currency: str) -> float:
         help=lever.help,
     )
     history = plain(lever.history(currency))
-    st.caption(f":orange[:material/warning: outside its own range: {history}]" if lever.outside(value) else history)
+    outside = lever.outside(value)
+    st.markdown(
+        small(
+            f":material/warning: outside its own range: {history}" if outside else history,
+            "orange" if outside else "gray",
+        )
+    )
     return value
 
 

@@ -21,7 +21,8 @@ def build_up(table: pd.DataFrame, symbol: str = "") -> alt.LayerChart:
         What stands before an amount of money.
     """
     rows = table.copy()
-    rows["now"] = rows["day"] == rows.groupby("period")["day"].transform("max").where(rows["amount"].notna())
+    known = rows["day"].where(rows["amount"].notna())
+    rows["now"] = rows["day"] == known.groupby(rows["period"]).transform("max")
     rows["room"] = rows["day"].max() * 1.1
     return _build_up(symbol).properties(data=rows, height=300)
 

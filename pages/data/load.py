@@ -17,10 +17,8 @@ def page() -> None:
 
     st.title(":gray[What are these pages based on?]", anchor=False)
     st.header(cards.plain(f"{found.dataset.name}: {answer.sentence}"), anchor=False)
-    st.caption(
-        f"Newest day in the data: {found.dataset.newest:%d %b %Y}. "
-        "Data you load stay in this session and are gone when you close it."
-    )
+    newest = f"Newest day in the data: {found.dataset.newest:%d %b %Y}."
+    st.markdown(cards.small(f"{newest} Data you load stay in this session and are gone when you close it."))
 
     why = st.container()
     left, right = st.columns(2)
