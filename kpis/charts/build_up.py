@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import altair as alt
 import pandas as pd
 
-from kpis.charts.style import exact, label, money_axis, named, room, tinted
+from kpis.charts.style import exact, label, money_axis, named, room, template, tinted
 
 
 def build_up(table: pd.DataFrame, symbol: str = "") -> alt.LayerChart:
@@ -27,7 +25,7 @@ def build_up(table: pd.DataFrame, symbol: str = "") -> alt.LayerChart:
     return _build_up(symbol).properties(data=rows, height=300)
 
 
-@cache
+@template
 def _build_up(symbol: str) -> alt.LayerChart:
     base = alt.Chart().encode(x=alt.X("day:Q", axis=alt.Axis(title="Days to the first day of the period", tickCount=8)))
     now = base.transform_filter("datum.now")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import altair as alt
 import pandas as pd
 
-from kpis.charts.style import coloured, exact, label, money_axis, named, names, percent, room, tinted
+from kpis.charts.style import coloured, exact, label, money_axis, named, names, percent, room, template, tinted
 
 
 def errors(scores: pd.DataFrame, model: str) -> alt.LayerChart:
@@ -27,7 +25,7 @@ def errors(scores: pd.DataFrame, model: str) -> alt.LayerChart:
     return _errors().properties(data=rows, height=34 * max(len(rows), 3) + 60)
 
 
-@cache
+@template
 def _errors() -> alt.LayerChart:
     base = alt.Chart().encode(y=alt.Y("method:N", sort=None, axis=names()))
     hover = [
@@ -56,7 +54,7 @@ def over_time(origins: pd.DataFrame, symbol: str = "") -> alt.LayerChart:
     return _over_time(symbol).properties(data=rows, height=300)
 
 
-@cache
+@template
 def _over_time(symbol: str) -> alt.LayerChart:
     base = alt.Chart().encode(x=alt.X("made_on:T", axis=alt.Axis(title="Day the forecast was made", format="%b %y")))
     hover = [
@@ -82,7 +80,7 @@ def calibration(ranges: pd.DataFrame) -> alt.LayerChart:
     return _calibration().properties(data=ranges, height=300)
 
 
-@cache
+@template
 def _calibration() -> alt.LayerChart:
     axis = {"format": ".0%", "tickCount": 5}
     base = alt.Chart().encode(
