@@ -138,7 +138,7 @@ def _opportunities(
     past = "opportunity_history" in have
     agreed = stages.given(engine, settings, "stages" in have)
     says = stages.outcomes(agreed, [*stages.names(engine, past), *(s.stage for s in agreed)])
-    opportunities.set_status(engine, says)
+    notes = opportunities.set_status(engine, says)
     past, said = snapshots.merge(engine, days, past)
     result.notes += said
     tables.merge_duplicates(engine, "opportunities")
@@ -146,7 +146,7 @@ def _opportunities(
         have.add("opportunity_history")
         history.reject_orphans(engine)
         result.notes += filter(None, [history.stage_from_probability(engine)])
-    notes = opportunities.set_dates(engine, past)
+    notes += opportunities.set_dates(engine, past)
     result.newest = _newest(engine, past)
     if result.newest is not None:
         _implausible(engine, past, result.newest)

@@ -48,27 +48,43 @@ Row = tuple[Block, int, str, list[str]]
 
 
 def split(records: Iterator[Record], known: Known) -> Iterator[Row]:
-    """Rows of every table in ``records``, in order; a block's ``after`` is complete when the iterator ends."""
-    block: Block | None = None
+    """Rows of every table in ``records``, in order; a block's ``after`` is complete when the iterator ends.
+
+    The lines of a table without rows count as lines around the next table, or after the one before.
+    """
     pending: deque[Record] = deque()
+    last: Block | None = None
+    spare: list[str] = []
+    while True:
+        while len(pending) < limits.HEADER_WITHIN and (record := next(records, None)):
+            pending.append(record)
+        block, row = _open(pending, known)
+        if block is None:
+            spare += [_text(cells) for _, cells in pending if _text(cells)]
+            break
+        block.before = spare + block.before
+        spare = []
+        if row:
+            yield row
+            last = block
+            continue
+        rows = 0
+        for found in _body(block, records, pending, known):
+            rows += 1
+            yield found
+        if rows:
+            last = block
+        else:
+            spare = [*block.before, _text(block.header), *block.after]
+    if last:
+        last.after += spare
+
+
+def _body(block: Block, records: Iterator[Record], pending: deque[Record], known: Known) -> Iterator[Row]:
+    """The rows of one table, up to the end or to the header of another, which goes back to ``pending``."""
     loose: list[Record] = []
     gap = False
-    while True:
-        if block is None:
-            while len(pending) < limits.HEADER_WITHIN and (record := next(records, None)):
-                pending.append(record)
-            block, row = _open(pending, known)
-            loose, gap = [], False
-            if row:
-                yield row
-                block = None
-                continue
-            if block is None:
-                return
-        record = pending.popleft() if pending else next(records, None)
-        if record is None:
-            block.after += [_text(cells) for _, cells in loose]
-            return
+    while record := (pending.popleft() if pending else next(records, None)):
         line, cells = record
         if not any(cell.strip() for cell in cells):
             gap = True
@@ -78,12 +94,13 @@ def split(records: Iterator[Record], known: Known) -> Iterator[Row]:
             loose.append(record)
         elif (gap or loose) and _starts_anew(cells, block, known, any(c[0].startswith("#") for _, c in loose)):
             pending.extendleft([record, *reversed(loose)])
-            block = None
+            return
         else:
             for at, lone in loose:
                 yield block, at, f"one cell only, a heading or subtotal: {_text(lone)!r}", []
             loose, gap = [], False
             yield _row(block, line, cells)
+    block.after += [_text(cells) for _, cells in loose]
 
 
 def _open(pending: deque[Record], known: Known) -> tuple[Block | None, Row | None]:
@@ -98,14 +115,13 @@ def _open(pending: deque[Record], known: Known) -> tuple[Block | None, Row | Non
     if at is None:
         width = max((len(_trimmed(cells)) for _, cells in pending), default=0)
         if width < 2:
-            pending.clear()
             return None, None
         return Block([f"column {n}" for n in range(1, width + 1)], 0, named=False), None
     line, cells = pending[at]
     block = Block([cell.strip() for cell in _trimmed(cells)], line)
     for _ in range(at + 1):
         before = pending.popleft()[1]
-        block.before += [_text(before)] if before is not cells and any(before) else []
+        block.before += [_text(before)] if before is not cells and _text(before) else []
     return block, None
 
 
@@ -181,7 +197,7 @@ def _pairs(pending: deque[Record]) -> Row | None:
     block = Block([cells[0].strip().rstrip(":") for _, cells in keys], keys[0][0])
     while pending and pending[0][0] <= keys[-1][0]:
         line, cells = pending.popleft()
-        if any(cells) and (line, cells) not in keys:
+        if _text(cells) and (line, cells) not in keys:
             block.before.append(_text(cells))
     return block, keys[0][0], "", [cells[1] for _, cells in keys]
 

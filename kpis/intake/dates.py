@@ -191,25 +191,22 @@ def _day(year: int, month: int, day: int) -> date | None:
         return None
 
 
-def order_by_sequence(
-    earlier: Sequence[str | None], later: Sequence[date | None], *, later_is_text: bool = False
-) -> Order | None:
-    """The one order under which no value of an undecided column contradicts a decided one.
+def order_that_fits(texts: Sequence[str | None], days: Sequence[date | None], *, after: bool) -> Order | None:
+    """The one order under which no undecided date contradicts the decided day beside it; None when both or neither do.
 
     Parameters
     ----------
-    earlier
-        Undecided values; each happened no later than the day beside it (no earlier, when ``later_is_text``).
-    later
-        The decided days beside them.
+    after
+        True when each text names a day on or after the one beside it (a close beside a creation), False when
+        on or before.
     """
     wrong = {"day-first": 0, "month-first": 0}
-    for text, day in zip(earlier, later, strict=True):
+    for text, day in zip(texts, days, strict=True):
         if text is None or day is None:
             continue
         for order in wrong:
             read = parse_day(text, order)  # type: ignore[arg-type]
-            wrong[order] += read is None or (read < day if later_is_text else read > day)
+            wrong[order] += read is None or (read < day if after else read > day)
     if wrong["day-first"] and not wrong["month-first"]:
         return "month-first"
     return "day-first" if wrong["month-first"] and not wrong["day-first"] else None

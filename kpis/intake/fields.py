@@ -109,20 +109,23 @@ INTAKE_ONLY: dict[str, tuple[Column, ...]] = {
 }  # fmt: skip
 """Fields that shape other fields at intake and are stored nowhere."""
 
-SUBSTANCE: dict[str, tuple[str, ...]] = {
-    "opportunities": ("stage", "status", "is_won", "won_at", "lost_at", "amount", "is_closed"),
-    "opportunity_history": ("stage", "amount", "expected_close", "new_value"),
-    "accounts": ("name", "industry", "employees", "region"),
-    "contacts": ("account_id", "role", "is_decision_maker"),
-    "owners": ("name", "team", "region"),
-    "products": ("name", "category", "list_price", "margin_share"),
-    "campaigns": ("name", "channel", "type", "start", "budget"),
-    "activities": ("type", "opportunity_id", "account_id", "lead_id", "duration_minutes"),
-    "web_traffic": ("channel", "page", "query"),
-    "rates": ("rate", "per_unit"),
-    "stages": ("position", "is_won", "is_qualified", "default_probability"),
+SUBSTANCE: dict[str, tuple[tuple[str, ...], ...]] = {
+    "opportunities": (("stage", "status", "is_won", "won_at", "lost_at", "amount", "is_closed"),),
+    "opportunity_history": (("stage", "amount", "expected_close", "new_value"),),
+    "accounts": (("name", "industry", "employees", "region"),),
+    "contacts": (("account_id", "role", "is_decision_maker"),),
+    "owners": (("name", "team", "region"),),
+    "products": (("name", "category", "list_price", "margin_share"),),
+    "campaigns": (("name", "channel", "type", "start", "budget"),),
+    "activities": (("type", "opportunity_id", "account_id", "lead_id", "duration_minutes"),),
+    "web_traffic": (
+        ("channel", "page", "query"),
+        ("sessions", "users", "new_users", "views", "key_events", "clicks", "impressions"),
+    ),
+    "rates": (("rate", "per_unit"),),
+    "stages": (("position", "is_won", "is_qualified", "default_probability"),),
 }
-"""A table must bring at least one of these besides its key, or it is only a list of links."""
+"""A table must bring at least one of each group besides its key, or it is only a list of links."""
 
 VALUES: dict[tuple[str, str], frozenset[str]] = {
     ("spend", "category"): frozenset({"program", "people", "tools", "other"}),

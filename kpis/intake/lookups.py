@@ -175,6 +175,8 @@ def _best_key(c: int, current: int | None, files: Sequence[Recognised], values: 
     ]  # fmt: skip
     if not pointing or (file.raw.line == "NULL" and current is not None):
         return current
+    if current is not None and max(values.covered(raw, at, file.raw, current) for raw, at in pointing) >= COVERED:
+        return current
     scores = {}
     for n, header in enumerate(file.raw.header):
         if not values.is_key(file.raw, n):

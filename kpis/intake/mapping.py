@@ -149,10 +149,8 @@ def missing(table: str, mapped: Sequence[Mapped], given: Collection[str] = ()) -
     lacking = [c.name for c in fields.TABLES[table].columns if c.required and c.name not in sure]
     if table == "opportunities" and {"name", "account_name", "account_id"} & sure and {"stage", "status"} & sure:
         lacking = [name for name in lacking if name != "opportunity_id"]
-    one_of = fields.SUBSTANCE.get(table, ())
-    if one_of and not sure & set(one_of):
-        lacking.append(" or ".join(one_of[:3]))
-    return lacking
+    groups = [group for group in fields.SUBSTANCE.get(table, ()) if not sure & set(group)]
+    return lacking + [" or ".join(group[:3]) for group in groups]
 
 
 def weight(table: str, mapped: Sequence[Mapped], stem: str) -> float:

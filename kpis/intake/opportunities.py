@@ -43,8 +43,11 @@ def fill_account(engine: Engine) -> None:
     )
 
 
-def set_status(engine: Engine, stage_outcomes: dict[str, str]) -> None:
-    """Open, won or lost: the status says it, else the flags, else the stage, else the dates of winning and losing."""
+def set_status(engine: Engine, stage_outcomes: dict[str, str]) -> list[tuple[int, str]]:
+    """Open, won or lost: the status says it, else the flags, else the stage, else the dates of winning and losing.
+
+    Returns file and note for words of status that say none of the three.
+    """
     texts = [
         r[0]
         for r in engine.execute(
@@ -69,6 +72,16 @@ def set_status(engine: Engine, stage_outcomes: dict[str, str]) -> None:
     engine.execute(f"UPDATE {_NAME} SET _stage_says = s.says FROM _stage s WHERE s.text = stage")
     engine.execute(f"ALTER TABLE {_NAME} ADD COLUMN _says VARCHAR")
     engine.execute(f"UPDATE {_NAME} SET _says = s.says FROM _status s WHERE s.text = status")
+    rows = engine.execute(
+        f"SELECT _file, status, count(*) FROM {_NAME} WHERE status IS NOT NULL AND _says IS NULL AND _why IS NULL GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
+    notes = [
+        (
+            file,
+            f"status: {text!r} ({count:,} row(s)) says neither open, won nor lost; stage, flags and dates decide, and else it counts as open",
+        )
+        for file, text, count in rows[:20]
+    ]
     void = "_says = 'void' OR status_reason IN (SELECT text FROM _status WHERE says = 'void') OR (_says IS NULL AND _stage_says = 'void')"
     reject(
         engine,
@@ -99,6 +112,7 @@ def set_status(engine: Engine, stage_outcomes: dict[str, str]) -> None:
     engine.execute(f"UPDATE {_NAME} SET status = _says")
     engine.execute("DROP TABLE _status")
     engine.execute("DROP TABLE _stage")
+    return notes
 
 
 def set_dates(engine: Engine, has_history: bool) -> list[tuple[int, str]]:
@@ -106,7 +120,11 @@ def set_dates(engine: Engine, has_history: bool) -> list[tuple[int, str]]:
 
     What a row lacks of its creation and close is taken from its history; returns file and what was taken.
     """
-    notes = []
+    notes = _said_by_file(
+        engine,
+        "status = 'open' AND closed_at IS NOT NULL",
+        "open, yet with a date on which it closed; the date is left out",
+    )
     if has_history:
         notes += _said_by_file(
             engine,

@@ -164,12 +164,14 @@ def _regular(engine: Engine, source: Source, dialect: text.Dialect, known: Known
 def _spread_sample(path: Path, dialect: text.Dialect, width: int) -> tuple[tuple[str | None, ...], ...]:
     """Rows from twenty places of a regular file, without reading the rest."""
     rows: list[tuple[str | None, ...]] = []
-    size = path.stat().st_size
+    size, read_to = path.stat().st_size, 0
     with path.open("rb") as file:
         for place in range(20):
-            file.seek(place * size // 20)
-            file.readline()
+            file.seek(max(place * size // 20, read_to))
+            if file.tell() != read_to or not place:
+                file.readline()
             lines = [file.readline().decode("utf-8", errors="replace") for _ in range(12)]
+            read_to = file.tell()
             records = csv.reader(lines, delimiter=dialect.delimiter or ",")
             rows += [tuple(cell.strip() or None for cell in cells) for cells in records if len(cells) == width]
     return tuple(rows)

@@ -172,7 +172,7 @@ class Style:
         rows = self.engine.execute(
             f"SELECT {source}, TRY_CAST({others[0]} AS DATE) FROM {self.raw.relation} WHERE _why IS NULL LIMIT 20000"
         ).fetchall()
-        return dates.order_by_sequence([row[0] for row in rows], [row[1] for row in rows], later_is_text=late)
+        return dates.order_that_fits([row[0] for row in rows], [row[1] for row in rows], after=late)
 
     def _days(self, texts: Sequence[str], style: dates.DateStyle) -> dict[str, date | None]:
         return {t: dates.parse_day(t, style.order, self.settings.fiscal_start) for t in texts}

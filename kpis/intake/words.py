@@ -60,6 +60,7 @@ _LOST = {
 _VOID = {"deleted", "duplicate", "error", "geloscht", "supprime", "eliminado"}
 _CLOSED = {
     "closed",
+    "gesloten",
     "geschlossen",
     "abgeschlossen",
     "cerrado",

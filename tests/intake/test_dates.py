@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kpis.intake.dates import decide, order_by_sequence, parse_day, time_of
+from kpis.intake.dates import decide, order_that_fits, parse_day, time_of
 from kpis.intake.words import MONTHS
 
 DAYS = st.dates(date(1990, 1, 1), date(2079, 12, 31))
@@ -127,8 +127,8 @@ def test_points_are_day_first() -> None:
 
 def test_an_order_that_would_close_before_creation_is_ruled_out() -> None:
     # 10/01/2026 closed a deal created on 1 August 2026: 10 January would be before it, 1 October is not
-    assert order_by_sequence(["10/01/2026"], [date(2026, 8, 1)], later_is_text=True) == "month-first"
-    assert order_by_sequence(["02/03/2026"], [date(2026, 1, 1)], later_is_text=True) is None
+    assert order_that_fits(["10/01/2026"], [date(2026, 8, 1)], after=True) == "month-first"
+    assert order_that_fits(["02/03/2026"], [date(2026, 1, 1)], after=True) is None
 
 
 def test_times() -> None:

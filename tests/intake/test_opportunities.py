@@ -185,3 +185,17 @@ def test_dynamics_prefers_what_a_deal_was_won_at_and_leaves_out_errors() -> None
         ("3", "open", 100.0),
     ]
     assert intake.files[0].rejects[0].reason == "no opportunity any more: Error/Duplicate"
+
+
+def test_words_of_status_that_say_nothing_and_open_deals_with_a_close_are_said() -> None:
+    intake = load(
+        deals="opportunity_id,status,amount,created_at,closed_at\nA,Zzz,1,2024-01-05,\nB,Open,1,2024-01-05,2024-02-01\nC,Won,1,2024-01-05,2024-02-01\n"
+    )
+    assert rows(intake, "SELECT status, closed_at FROM opportunities ORDER BY opportunity_id") == [
+        ("open", None),
+        ("open", None),
+        ("won", date(2024, 2, 1)),
+    ]
+    said = " ".join(intake.files[0].warnings)
+    assert "'Zzz' (1 row(s)) says neither open, won nor lost" in said
+    assert "first in line 3: open, yet with a date on which it closed" in said
