@@ -129,7 +129,8 @@ def forecast(
 ) -> None:
     """Forecast the current and the next two periods."""
     from kpis.answers.coverage import next_periods
-    from kpis.answers.outlook import outlook
+    from kpis.answers.creation import new_opportunities
+    from kpis.answers.outlook import document, outlook
     from kpis.answers.pipeline import pipeline_health
     from kpis.forecast.backtest import record
     from kpis.forecast.model import fit
@@ -138,8 +139,13 @@ def forecast(
     dataset = _read(data, chosen, as_of)
     model = fit(dataset)
     found = outlook(dataset, model, _assumptions(scenario, target), record(dataset, model))
-    answer, following = pipeline_health(found), next_periods(found)
-    _print(answer.document, as_json, lambda: _describe(answer, following))
+    answers = {
+        "pipeline": pipeline_health(found),
+        "coverage": next_periods(found),
+        "creation": new_opportunities(found),
+    }
+    numbers = {page: {key: n.value for key, n in answer.numbers.items()} for page, answer in answers.items()}
+    _print({**document(found), "numbers": numbers}, as_json, lambda: _describe(*answers.values()))
 
 
 @app.command()

@@ -36,7 +36,10 @@ def document(root, *arguments):
 
 
 def test_forecast_of_the_demo_company_is_the_answer_of_the_page(root, sample_data):
+    from kpis.answers.coverage import next_periods
+    from kpis.answers.creation import new_opportunities
     from kpis.answers.outlook import outlook
+    from kpis.answers.pipeline import pipeline_health
 
     told = document(root, "forecast", sample_data)
     data = read([sample_data]).dataset
@@ -44,6 +47,9 @@ def test_forecast_of_the_demo_company_is_the_answer_of_the_page(root, sample_dat
     found = outlook(data, model, None, record(data, model))
     assert [p["expected"] for p in told["periods"]] == [x.expected for x in found.landings]
     assert [p["p_hit"] for p in told["periods"]] == [x.p_hit for x in found.landings]
+    questions = {"pipeline": pipeline_health, "coverage": next_periods, "creation": new_opportunities}
+    for page, question in questions.items():
+        assert told["numbers"][page] == {key: n.value for key, n in question(found).numbers.items()}
     for period in told["periods"]:
         assert set(period) >= PERIOD_KEYS
         assert period["p10"] <= period["p50"] <= period["p90"]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import ndtri
-from scipy.stats import norm
 
 from kpis.forecast.projection import Projection
 from kpis.forecast.rates import passage
@@ -98,7 +97,7 @@ def _times(
     scaled: Cells | Arrivals, fixed: Cells | Arrivals, to_go: float, confidence: float, shock: float
 ) -> float | None:
     """Multiple of ``scaled`` for which P(M (X_scaled + X_fixed) >= to_go) = confidence; None beyond LARGEST."""
-    z = norm.ppf(1 - confidence)
+    z = ndtri(1 - confidence)
     scaled_variance, fixed_variance = max(scaled.spread, 0.0), max(fixed.spread, 0.0)
 
     def moments(times: float) -> tuple[float, float]:

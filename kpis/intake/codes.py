@@ -136,21 +136,27 @@ def match(values: list[str], known: list[tuple[str, str | None]]) -> tuple[dict[
     """
     keys = {key for key, _ in known}
     by_name = _only({label: key for key, label in known if label}, known)
-    loose: dict[str, set[str]] = defaultdict(set)
-    for key, label in known:
-        loose[spelling(key)].add(key)
-        if label:
-            loose[spelling(label)].add(key)
-    found, near = {}, []
-    for value in values:
-        if value in keys:
-            found[value] = value
-        elif value in by_name:
-            found[value] = by_name[value]
-        elif len(same := loose.get(spelling(value), set())) == 1:
+    found = {value: value if value in keys else by_name[value] for value in values if value in keys or value in by_name}
+    left = [value for value in values if value not in found]
+    near = []
+    # Spelling every key is the dear part, and most exports leave nothing to it.
+    loose = _by_spelling(known) if left else {}
+    for value in left:
+        same = loose.get(spelling(value), set())
+        if len(same) == 1:
             found[value] = next(iter(same))
             near.append(value)
     return found, near
+
+
+def _by_spelling(known: list[tuple[str, str | None]]) -> dict[str, set[str]]:
+    """Keys by the spelling of themselves and of their names."""
+    loose: dict[str, set[str]] = defaultdict(set)
+    for key, label in known:
+        for text in (key, label):
+            if text:
+                loose[spelling(text)].add(key)
+    return loose
 
 
 def _only(by_name: dict[str, str], known: list[tuple[str, str | None]]) -> dict[str, str]:

@@ -175,7 +175,7 @@ def _best_key(c: int, current: int | None, files: Sequence[Recognised], values: 
     ]  # fmt: skip
     if not pointing or (file.raw.line == "NULL" and current is not None):
         return current
-    if current is not None and max(values.covered(raw, at, file.raw, current) for raw, at in pointing) >= COVERED:
+    if current is not None and any(values.covered(raw, at, file.raw, current) >= COVERED for raw, at in pointing):
         return current
     scores = {}
     for n, header in enumerate(file.raw.header):
