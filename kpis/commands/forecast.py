@@ -1,0 +1,40 @@
+"""`forecast` and `backtest`: the coming periods, and what earlier forecasts of them were worth."""
+
+from __future__ import annotations
+
+from kpis.commands.options import Json, Scenario, Source, Target, about_data, levers, show
+from kpis.errors import NotEnoughData
+
+
+@about_data
+def forecast(source: Source, target: Target = None, scenario: Scenario = None, as_json: Json = False) -> None:
+    """Forecast the current and the next two periods."""
+    from kpis.answers.coverage import next_periods
+    from kpis.answers.creation import new_opportunities
+    from kpis.answers.outlook import document
+    from kpis.answers.pipeline import pipeline_health
+
+    found = source.outlook(levers(scenario, target))
+    answers = {
+        "pipeline": pipeline_health(found),
+        "coverage": next_periods(found),
+        "creation": new_opportunities(found),
+    }
+    numbers = {page: {key: n.value for key, n in answer.numbers.items()} for page, answer in answers.items()}
+    show({**document(found), "numbers": numbers}, as_json, *answers.values())
+
+
+@about_data
+def backtest(source: Source, as_json: Json = False) -> None:
+    """Make every past forecast as it would have been made, beside simple rules and what happened."""
+    from kpis.answers.track_record import track_record
+    from kpis.forecast.backtest import backtest as run
+
+    dataset, calendar = source.dataset(), source.settings.calendar
+    origins = run(dataset, calendar)
+    if not origins:
+        raise NotEnoughData(
+            "No past period has enough history before it", way_out="Give more history, or --grain month"
+        )
+    answer = track_record(origins, calendar, dataset.currency)
+    show(answer.document, as_json, answer)
