@@ -10,7 +10,7 @@ STREAMLIT = $(PY) -m streamlit run app.py --server.port $(PORT)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help app serve test lint unit browser chromium format bench-forecast bench-revenue lock clean
+.PHONY: help app serve test lint unit browser chromium format bench-forecast bench-revenue bench-measures lock clean
 
 help: ## List the commands
 	@echo "Usage: make COMMAND [PORT=8501] [PYTHON=python3]"
@@ -54,6 +54,9 @@ bench-forecast: $(BENCH)/.done ## Score the forecast against an oracle and its p
 
 bench-revenue: $(BENCH)/.done ## Compare ways to compute the distribution of revenue
 	@$(BENCH)/bin/python benchmarks/revenue.py --write
+
+bench-measures: $(VENV)/.app ## Time all measures on 100,000 opportunities
+	@$(PY) benchmarks/measures.py --write
 
 # One version of everything, from the oldest Python to the newest, so that numbers do not depend on it.
 COMPILE = compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest \

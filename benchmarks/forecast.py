@@ -158,7 +158,7 @@ def _earned(origin: Origin, before: list[Origin]) -> np.ndarray:
     ]
     factor = np.ones(len(origin.actual))
     if any(np.isfinite(x.actual).any() for x in known):
-        for w, method in choose(scores(known))[0].items():
+        for w, method in enumerate(choose(scores(known))[0]):
             rule = origin.rules[method][w] if method != MODEL else np.nan
             if rule > 0 and origin.expected[w] > 0:
                 factor[w] = rule / origin.expected[w]

@@ -9,7 +9,7 @@ import typer
 # Before numpy is loaded: the matrices are small, and fits already run side by side.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from kpis.commands import data, forecast, measures
+from kpis.commands import compare, data, forecast, health, measures, report, waterfall
 from kpis.commands.options import tell
 from kpis.errors import NotEnoughData, TandemError
 
@@ -29,6 +29,10 @@ for command in (
     measures.measure,
     forecast.forecast,
     forecast.backtest,
+    health.health,
+    waterfall.waterfall,
+    compare.compare,
+    report.report,
 ):
     app.command()(command)
 

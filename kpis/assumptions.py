@@ -40,6 +40,11 @@ class Assumptions(BaseModel):
     new_opportunities: Multiplier = Field(
         1.0, title="New opportunities", description="Opportunities created per month from now on, against the estimate."
     )
+    new_opportunities_by_source: dict[str, Multiplier] = Field(
+        default_factory=dict,
+        title="New opportunities by source",
+        description="Opportunities from one source created per month from now on, against the estimate.",
+    )
     deal_size: Multiplier = Field(
         1.0, title="Deal size", description="Average amount of a won deal, against the estimate."
     )
@@ -48,8 +53,9 @@ class Assumptions(BaseModel):
     )
     slippage: Annotated[float, Field(ge=0.0, le=0.9, allow_inf_nan=False)] = Field(
         0.0,
-        title="Extra slippage",
-        description="Share of this period's expected wins pushed into the next period, beyond what history has.",
+        title="Slippage",
+        description="Deals due in a period and still open after it. More of them than usual moves expected wins of this "
+        "period into the next.",
     )
     targets: tuple[Target | None, ...] = Field(
         (), max_length=3, title="Targets", description="Bookings target of the current and the next two periods."

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import reduce
+from operator import or_
 
 import narwhals.stable.v2 as nw
 
@@ -96,6 +98,15 @@ class Dataset:
         frame = self._until(frame, table)
         if table == "opportunities":
             frame = self._opportunities_then(frame, cursor)
+        if table == "leads" and "opportunities" in self.present:
+            # The opportunity that a lead became is known once it is there.
+            there = self._until(cursor.frame("opportunities"), "opportunities").select(
+                "opportunity_id", became=nw.lit(1)
+            )
+            frame = frame.join(there, on="opportunity_id", how="left")
+            frame = frame.with_columns(
+                opportunity_id=nw.when(~nw.col("became").is_null()).then(nw.col("opportunity_id"))
+            )
         return frame.select(
             *[c for name in spec.names for c in ([name, f"{name}_n"] if name in spec.dates else [name])]
         )
@@ -103,11 +114,13 @@ class Dataset:
     def _until(self, frame: nw.LazyFrame, table: str) -> nw.LazyFrame:
         """Drop rows dated after the as-of day and blank the events that came after it."""
         spec, today = TABLES[table], day_n(self.as_of)
+        events = [c.name for c in spec.columns if c.kind == "date" and c.name != spec.dated_by]
         if spec.dated_by:
             dated = nw.col(f"{spec.dated_by}_n")
-            undated = dated.is_null() if self.as_of >= self.newest else nw.lit(False)
-            frame = frame.filter((dated <= today) | undated)
-        events = [c.name for c in spec.columns if c.kind == "date" and c.name != spec.dated_by]
+            # On a past day a row without its date is known by what had happened to it, if anything.
+            by_event = [(nw.col(f"{name}_n") <= today).fill_null(False) for name in events]
+            known = reduce(or_, by_event, nw.lit(self.as_of >= self.newest))
+            frame = frame.filter((dated <= today) | (dated.is_null() & known))
         if not events:
             return frame
         blank = []

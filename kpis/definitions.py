@@ -6,7 +6,12 @@ file under ``[definitions]``.
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
+
+LeadDay = Literal["mql_at", "accepted_at", "sql_at", "appointment_at"]
+"""The days of a lead's way on which a department may count it as qualified."""
 
 Share = Field(ge=0, le=1)
 
@@ -28,11 +33,37 @@ class CustomerProfile(BaseModel):
         return bool(self.industries or self.regions or self.personas or self.employees_from or self.employees_to)
 
 
+class QualifiedRule(BaseModel):
+    """What one department counts as qualified; what it leaves open is guessed, and said to be guessed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    stages: tuple[str, ...] = Field((), description="An opportunity counts once it enters one of these stages.")
+    lead: LeadDay | None = Field(None, description="A lead counts on this of its days.")
+    score_from: float | None = Field(None, description="A lead with a lower score does not count.")
+
+
+class Benchmark(BaseModel):
+    """What others report for a measure: a band, or one figure where ``low`` and ``high`` are the same."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    low: float
+    high: float
+    unit: str = Field("", description="As the measure's own; money in the currency that is named.")
+    currency: str = Field("", description="Of money; it is compared only where the data are in it.")
+    dated: str = Field(description="When, such as 2012-13.")
+    source: str
+    note: str = ""
+
+
 class Definitions(BaseModel):
     """What the measures mean by their words."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    sales: QualifiedRule = Field(QualifiedRule(), description="What Sales counts as qualified.")
+    marketing: QualifiedRule = Field(QualifiedRule(), description="What Marketing counts as qualified.")
     shadow_is_marketing: bool = Field(
         True, description="Marketing paid from another department's budget counts as marketing."
     )
@@ -131,6 +162,9 @@ class Definitions(BaseModel):
     )
     ideal_customer: CustomerProfile = Field(
         default_factory=CustomerProfile, description="The agreed profile; learned from earlier outcomes when unset."
+    )
+    benchmarks: dict[str, Benchmark] = Field(
+        default_factory=dict, description="Benchmarks by measure, instead of the published ones."
     )
     size_bands: tuple[float, ...] = Field(
         (1_000, 10_000, 50_000, 250_000), description="Lower bounds of the deal-size bands above the smallest."

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal
 
+from kpis.errors import AssumptionError
+
 Grain = Literal["month", "quarter"]
 MONTHS = {"month": 1, "quarter": 3}
 _EPOCH = date(1970, 1, 1).toordinal()
@@ -70,6 +72,14 @@ class Calendar:
     def before(self, day: date, n: int) -> list[Period]:
         """The ``n`` whole periods before the one that holds ``day``, oldest first."""
         return [self.at(day, k) for k in range(-n, 0)]
+
+    def named(self, label: str, near: date, within: int = 200) -> Period:
+        """The period of that label, at most ``within`` periods from ``near``; AssumptionError when there is none."""
+        for k in sorted(range(-within, within + 1), key=abs):
+            period = self.at(near, k)
+            if period.label.lower() == label.strip().lower():
+                return period
+        raise AssumptionError(f"There is no {self.grain} '{label}'", way_out=f"Name it like {self.at(near).label}")
 
     def month_of_quarter(self, day: date) -> int:
         """0, 1 or 2: which month of its fiscal quarter ``day`` is in."""

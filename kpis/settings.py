@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import tomllib
+from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, Self
 
+import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kpis.definitions import Definitions
 from kpis.errors import AssumptionError
 from kpis.periods import Calendar, Grain
+
+ABOUT_FILES = frozenset({"mapping", "dates"})
+"""Entries that tell how files are written, not what words mean."""
 
 
 class Stage(BaseModel):
@@ -24,6 +29,15 @@ class Stage(BaseModel):
     is_won: bool = False
     is_lost: bool = False
     default_probability: float | None = Field(None, ge=0, le=1)
+
+
+class Agreement(BaseModel):
+    """Who agreed on these settings, and when."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    by: str = Field(min_length=1)
+    on: date
 
 
 class Settings(BaseModel):
@@ -44,8 +58,11 @@ class Settings(BaseModel):
         None, description="Order of day and month where the files do not tell."
     )
     mapping: dict[str, dict[str, str]] = Field(
-        default_factory=dict, description="Corrections to the automatic mapping: file name -> column -> table.field."
+        default_factory=dict,
+        description="Corrections to the automatic mapping: file name -> column -> table.field, or nothing where a "
+        "column is not used; a file of another name is read like the one that has the same columns.",
     )
+    agreed: Agreement | None = Field(None, description="Who agreed on these definitions, and when.")
 
     @property
     def calendar(self) -> Calendar:
@@ -53,17 +70,54 @@ class Settings(BaseModel):
         return Calendar(self.grain, self.fiscal_start)
 
     @classmethod
-    def read(cls, path: str | Path) -> Settings:
+    def read(cls, path: str | Path) -> Self:
         """Read a TOML file; AssumptionError names the entry that is wrong."""
+        return cls.parse(Path(path).read_bytes(), str(path))
+
+    @classmethod
+    def parse(cls, text: bytes, place: str) -> Self:
+        """The settings in the bytes of a TOML file; AssumptionError names the entry that is wrong."""
         try:
-            return cls.model_validate(tomllib.loads(Path(path).read_text(encoding="utf-8")))
+            entries = tomllib.loads(text.decode("utf-8-sig"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise AssumptionError(
-                f"The settings file is not TOML: {error}", place=str(path), way_out="Correct it in a text editor"
+                f"The settings file is not TOML: {error}", place=place, way_out="Correct it in a text editor"
             ) from None
+        return cls._checked(entries, place)
+
+    def revised(self, **changes: Any) -> Self:
+        """These settings with other entries; a changed definition is agreed by nobody yet, unless the changes say so.
+
+        Raises
+        ------
+        AssumptionError
+            For an impossible value; the entry is named.
+        """
+        kept = self.model_dump(exclude_unset=True)
+        if changes.keys() - ABOUT_FILES:
+            kept.pop("agreed", None)
+        return self._checked({**kept, **changes}, "settings")
+
+    def as_toml(self) -> str:
+        """The settings file that gives these settings again: what was set, and no default.
+
+        Examples
+        --------
+        >>> print(Settings(currency="EUR", mapping={"deals.csv": {"Wert": "opportunities.amount"}}).as_toml(), end="")
+        currency = "EUR"
+        <BLANKLINE>
+        [mapping."deals.csv"]
+        Wert = "opportunities.amount"
+        """
+        return tomli_w.dumps(self.model_dump(exclude_unset=True, exclude_none=True))
+
+    @classmethod
+    def _checked(cls, entries: dict[str, Any], place: str) -> Self:
+        try:
+            return cls.model_validate(entries)
         except ValidationError as error:
             first = error.errors()[0]
             entry = ".".join(str(part) for part in first["loc"])
             raise AssumptionError(
-                f"{entry}: {first['msg'].lower()}", place=str(path), way_out="Correct the entry"
+                f"{entry}: {first['msg'].lower()}", place=place, way_out="Correct the entry"
             ) from None

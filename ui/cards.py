@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,10 +13,12 @@ import streamlit as st
 
 from kpis.answers.answer import Answer, Number
 from kpis.answers.render import say
-from kpis.answers.words import NOT_AVAILABLE
+from kpis.answers.spreadsheet import csv
+from kpis.answers.words import NOT_AVAILABLE, plural
 from kpis.charts.style import spec
 from kpis.errors import TandemError
-from ui.columns import in_percent
+from ui import state
+from ui.columns import shown
 
 CARD_HEIGHT = 136
 """Pixels: a number, two lines for its label, a line for its change."""
@@ -44,21 +46,26 @@ def difference(now: Number, before: Number, currency: str) -> str:
     return sign + say(replace(now, value=abs(step)), currency)
 
 
-def headline(answer: Answer, before: Answer, moved: Iterable[str], currency: str, basis: str) -> None:
+def headline(answer: Answer, before: Answer | None, moved: Iterable[str], currency: str, basis: str) -> None:
     """The question, its answer in one sentence, and what the moved levers changed against the estimate.
 
     Parameters
     ----------
     before
-        The same answer as estimated.
+        The same answer as estimated; None where the levers do not change the answer, or are what it is about.
     moved
         Labels of the levers that differ from their estimate.
     basis
         What the answer rests on.
     """
-    st.title(f":gray[{plain(answer.question)}]", anchor=False)
-    st.header(plain(answer.sentence), anchor=False)
-    st.markdown(f"{small(plain(basis))}  \n{_change(answer, before, tuple(moved), currency)}")
+    if state.in_meeting():
+        st.markdown(f":gray[{plain(answer.question)}]")
+        st.title(plain(answer.sentence), anchor=False)
+    else:
+        st.title(f":gray[{plain(answer.question)}]", anchor=False)
+        st.header(plain(answer.sentence), anchor=False)
+    change = f"  \n{_change(answer, before, tuple(moved), currency)}" if before else ""
+    st.markdown(small(plain(basis)) + change)
 
 
 def _change(answer: Answer, before: Answer, moved: tuple[str, ...], currency: str) -> str:
@@ -117,49 +124,62 @@ def chart(title: str, drawn: alt.TopLevelMixin, data: pd.DataFrame, key: str, *,
         st.vega_lite_chart(drawing, theme="streamlit", key=key, alt=says)
 
 
-def head(title: str, data: pd.DataFrame, key: str) -> None:
-    """A title with the download of what stands below it."""
+def head(title: str, data: pd.DataFrame, key: str, whole: Callable[[], pd.DataFrame] | None = None) -> None:
+    """A title with the download of what stands below it; ``whole`` makes a fuller table when it is downloaded."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", wrap=False):
         st.subheader(title, anchor=False)
         st.download_button(
-            "CSV", lambda: csv(data), f"{key}.csv", "text/csv", key=f"{key}_csv", on_click="ignore", type="tertiary",
-            icon=":material/download:", help="The unrounded values behind this",
+            "CSV", lambda: csv(whole() if whole else data), f"{key}.csv", "text/csv", key=f"{key}_csv",
+            on_click="ignore", type="tertiary", icon=":material/download:", help="The unrounded values behind this",
         )  # fmt: skip
 
 
-def csv(table: pd.DataFrame) -> bytes:
-    """The table as spreadsheets read it, unrounded; a text that a spreadsheet would run as a formula is quoted."""
-    texts = table.select_dtypes(["object", "str", "category"]).columns
-    safe = table.assign(**{c: table[c].map(_harmless) for c in texts})
-    return safe.to_csv(index=False).encode("utf-8-sig")
-
-
-def _harmless(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
-
-
 def table(
-    title: str, data: pd.DataFrame, key: str, columns: Mapping[str, Any], *, says: str, height: int | str = "auto"
+    title: str,
+    data: pd.DataFrame,
+    key: str,
+    columns: Mapping[str, Any],
+    *,
+    says: str,
+    caption: str = "",
+    height: int | str = "auto",
+    whole: Callable[[], pd.DataFrame] | None = None,
+    on_pick: Callable[[], None] | None = None,
 ) -> None:
-    """A table of the named columns, in their order; those without a value are left out."""
-    shown = [name for name in columns if name in data and data[name].notna().any()]
-    with st.container(border=True, key=f"{key}_card"):
-        head(title, data, key)
+    """A table of the named columns, in their order; those without a value are left out.
+
+    Parameters
+    ----------
+    caption
+        What it says or how to read it, in Markdown.
+    whole
+        Makes the table that is downloaded, where it holds more than what is shown.
+    on_pick
+        Called when a row is chosen; ``st.session_state[key].selection.rows`` then holds its number.
+    """
+    order = [name for name in columns if name in data and data[name].notna().any()]
+    said, config = shown(data, columns)
+    with st.container(border=True, height="stretch", key=f"{key}_card"):
+        head(title, data, key, whole)
+        if caption:
+            st.markdown(caption)
         st.dataframe(
-            in_percent(data),
+            said,
             height=height,
             hide_index=True,
-            column_order=shown,
-            column_config=dict(columns),
+            column_order=order,
+            column_config=config,
             key=key,
             alt=says,
             placeholder=NOT_AVAILABLE,
+            on_select=on_pick or "ignore",
+            selection_mode="single-row",
         )
 
 
 def notes(answer: Answer) -> None:
     """How the numbers came about: every definition with its formula, and what was left out and why."""
-    with st.expander(f"How this came about ({len(answer.notes)} notes)", icon=":material/info:", key="notes"):
+    with st.expander(f"How this came about ({plural(len(answer.notes), 'note')})", icon=":material/info:", key="notes"):
         st.markdown("\n".join(f"* {plain(note)}" for note in answer.notes))
         st.markdown("**Definitions**")
         st.markdown(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -11,7 +12,11 @@ import streamlit as st
 from kpis.answers.outlook import Landing
 
 column = st.column_config
-SHARES = ("p_hit", "p_0", "p_1", "p_2", "confidence", "wape", "bias", "crps", "coverage80", "model_wape")
+WHOLE = "%,.0f"
+SHARES = (
+    "p_hit", "p_0", "p_1", "p_2", "confidence", "wape", "bias", "crps", "coverage80",
+    "model_wape", "p_hit_won", "p_hit_lost", "crm_share", "model_share",
+)  # fmt: skip
 """Columns from 0 to 1 that are shown in percent."""
 
 
@@ -20,9 +25,28 @@ def in_percent(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**{name: 100 * table[name] for name in SHARES if name in table})
 
 
+def shown(table: pd.DataFrame, columns: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """The table in percent, and its columns; amounts below 0 read ``-$15,200`` (a format would say ``$-15,200``)."""
+    forms = {name: (config.get("type_config") or {}).get("format") or "" for name, config in columns.items()}
+    table = in_percent(table)
+    negative = {
+        name: partial(_signed, form.removesuffix(WHOLE))
+        for name, form in forms.items()
+        if form.endswith(WHOLE) and name in table and (table[name] < 0).any()
+    }
+    if not negative:
+        return table, dict(columns)
+    bare = {name: column.NumberColumn(columns[name]["label"], help=columns[name]["help"]) for name in negative}
+    return table.style.format(negative, na_rep=""), {**columns, **bare}
+
+
+def _signed(symbol: str, amount: float) -> str:
+    return f"{'-' if amount < 0 else ''}{symbol}{abs(amount):,.0f}"
+
+
 def money(name: str, symbol: str, tip: str | None = None) -> Any:
     """An amount in whole units."""
-    return column.NumberColumn(name, format=f"{symbol}%,.0f", help=tip)
+    return column.NumberColumn(name, format=symbol + WHOLE, help=tip)
 
 
 def chance(name: str, tip: str | None = None) -> Any:
@@ -52,7 +76,9 @@ def deals(symbol: str, landings: Iterable[Landing]) -> dict[str, Any]:
         **{
             f"p_{k}": share(f"Won in {label}", "Chance to be won in that period") for k, label in enumerate(labels) if k
         },
+        "flags": column.TextColumn("Risk flags"),
         "expected_close": column.DateColumn("Expected close", format="DD MMM YYYY"),
+        "pushes": count("Pushes", "How often its expected close was moved later by a week or more"),
         "age_days": count("Age, days"),
         "days_in_stage": count("In stage, days"),
         "owner": column.TextColumn("Owner"),
@@ -60,6 +86,63 @@ def deals(symbol: str, landings: Iterable[Landing]) -> dict[str, Any]:
         "account": column.TextColumn("Account"),
         "opportunity_id": column.TextColumn("Id"),
         "qualified": column.CheckboxColumn("Qualified"),
+    }
+
+
+def depends_on(symbol: str, label: str) -> dict[str, Any]:
+    """Columns of the deals that the outcome depends on."""
+    return {
+        "name": column.TextColumn("Deal", width=140),
+        "p_0": share("Chance", f"Chance to be won in {label}"),
+        "p_hit_won": share("If won", "Chance to reach the target if this deal is won"),
+        "p_hit_lost": share("If lost", "Chance to reach the target if this deal is lost"),
+        "amount": money("Amount", symbol, "As last known"),
+    }
+
+
+def effects(landings: Iterable[Landing]) -> dict[str, Any]:
+    """Columns of what moved a deal's chance."""
+    tip = "Points of the chance to be won in that period"
+    points = {f"p_{k}": column.NumberColumn(x.label, format="%+.1f", help=tip) for k, x in enumerate(landings)}
+    return {"reason": column.TextColumn("What moves it, in points", width="large"), **points}
+
+
+def risks(symbol: str) -> dict[str, Any]:
+    """Columns of the risk flags."""
+    return {
+        "flag": column.TextColumn("Flag"),
+        "deals": count("Deals"),
+        "amount": money("Amount", symbol, "Of the open deals with this flag"),
+        "at_risk": money("At risk this period", symbol, "Amount if won x chance this period, of the same deals"),
+        "blocker": column.TextColumn("Points to", help="What the buyer is likely to be short of"),
+        "why": column.TextColumn("Rule", width="large"),
+    }
+
+
+def assists(symbol: str, label: str, blockers: Iterable[str], assets: Iterable[str]) -> dict[str, Any]:
+    """Columns of the assist list: blocker, asset, owner and due date can be edited."""
+    return {
+        "name": column.TextColumn("Deal", width=170, disabled=True),
+        "blocker": column.SelectboxColumn("Blocker", options=list(blockers), required=True),
+        "asset": column.SelectboxColumn("Asset", options=list(assets)),
+        "owner": column.TextColumn("Owner"),
+        "due": column.DateColumn("Due", format="DD MMM YYYY"),
+        "flags": column.TextColumn("Risk flags", width="medium", disabled=True),
+        "amount": column.NumberColumn("Amount", format=symbol + WHOLE, disabled=True),
+        "expected": column.NumberColumn(f"Expected in {label}", format=symbol + WHOLE, disabled=True),
+    }
+
+
+def stages_against_crm(symbol: str) -> dict[str, Any]:
+    """Columns of the CRM's percentages beside the company's own past."""
+    return {
+        "stage": column.TextColumn("Stage"),
+        "deals": count("Open deals"),
+        "amount": money("Amount", symbol),
+        "crm_share": share("CRM says"),
+        "model_share": share("Own past says", "Chance to be won in the end, of these deals"),
+        "crm": money("CRM: amount x percentage", symbol),
+        "model": money("Own past", symbol, "Amount x chance to be won in the end"),
     }
 
 
@@ -82,9 +165,32 @@ def needs(symbol: str) -> dict[str, Any]:
         "period": column.TextColumn("Period"),
         "opportunities": count("More opportunities", "Created on top of what is expected"),
         "last_useful_creation_date": column.DateColumn("Created by", format="DD MMM YYYY"),
+        "a_month": count("In all, a month", "Expected and additional creations until then, a month"),
         "sqls": count("SQLs", "Sales qualified leads behind them"),
         "mqls": count("MQLs", "Marketing qualified leads behind them"),
         "spend": money("Marketing spend", symbol, "Acquisition spend behind these MQLs"),
+    }
+
+
+PRECEDENTS = {
+    "period": column.TextColumn("Period"),
+    "rate": column.TextColumn("What it needs"),
+    "needed_said": column.TextColumn("Needed"),
+    "usual_said": column.TextColumn("Usual", help="Median of the past"),
+    "highest_said": column.TextColumn("Highest", help="Of the past"),
+    "below_said": column.TextColumn("Past below it", help="Share of the past that lies below what is needed"),
+}
+
+
+def segments(labels: Iterable[str]) -> dict[str, Any]:
+    """Columns of the last useful creation dates: a period each."""
+    return {
+        "segment": column.TextColumn("Segment"),
+        "created": count("Created in a year"),
+        **{
+            label: column.DateColumn(f"For {label}", format="DD MMM YYYY", help="Empty where that day has passed")
+            for label in labels
+        },
     }
 
 
@@ -106,43 +212,6 @@ def sources() -> dict[str, Any]:
     }
 
 
-FILES = {
-    "file": column.TextColumn("File"),
-    "table": column.TextColumn("Table"),
-    "read": count("Rows read"),
-    "accepted": count("Accepted"),
-    "rejected": count("Rejected"),
-    "merged": count("Merged"),
-    "reason": column.TextColumn("Why not used"),
-    "format": column.TextColumn("Format"),
-}
-
-
-def about_files(symbol: str) -> tuple[tuple[str, str, dict[str, Any]], ...]:
-    """Title, key and columns of the tables that tell about files, where there is something to tell."""
-    file = column.TextColumn("File")
-    rejects = {"file": file, "line": column.NumberColumn("Line", format="%d"), "reason": column.TextColumn("Reason")}
-    warnings = {"file": file, "kind": column.TextColumn("Kind"), "text": column.TextColumn("What to know")}
-    defects = {
-        "defect": column.TextColumn("Defect"),
-        "rows": count("Rows"),
-        "amount": money("Money it touches", symbol),
-    }
-    mapping = {
-        "file": file,
-        "column": column.TextColumn("Column of the file"),
-        "field": column.TextColumn("Taken as"),
-        "confidence": share("Confidence"),
-        "why": column.TextColumn("Why"),
-    }
-    return (
-        ("Which rows were rejected?", "rejects", rejects),
-        ("What is wrong with the data?", "defects", defects),
-        ("What else is there to know?", "warnings", warnings),
-        ("What was each column taken for?", "mapping", mapping),
-    )
-
-
 def scores() -> dict[str, Any]:
     """Columns of the contest between methods."""
     return {
@@ -154,7 +223,7 @@ def scores() -> dict[str, Any]:
         "crps": share(
             "CRPS", "Error of the whole distribution over the revenue that came; of a point forecast its absolute error"
         ),
-        "coverage80": share("In 80 % range", "Share of outcomes inside the 80 % range"),
+        "coverage80": share("In range", "Share of outcomes inside the 80 % range"),
         "n": count("Past forecasts"),
     }
 
@@ -167,4 +236,108 @@ def phases() -> dict[str, Any]:
         "wape": share("Error", "WAPE: sum of absolute errors over the revenue that came"),
         "bias": share("Bias", "Sum of errors over the revenue that came: above 0 it promised too much"),
         "n": count("Past forecasts"),
+    }
+
+
+METHODS = {
+    "window": column.TextColumn("Forecast of the"),
+    "used": column.TextColumn("Used today"),
+    "why": column.TextColumn("Why"),
+    "by_whole_record": column.TextColumn(
+        "By the whole record", help="The same choice by all past forecasts, instead of those at this day of the period"
+    ),
+}
+
+
+def scenarios(symbol: str) -> dict[str, Any]:
+    """Columns of scenarios side by side."""
+    return {
+        "scenario": column.TextColumn("Scenario"),
+        "period": column.TextColumn("Period"),
+        "expected": money("Expected", symbol),
+        "p10": money("1 in 10 below", symbol),
+        "p50": money("Median", symbol),
+        "p90": money("1 in 10 above", symbol),
+        "target": money("Target", symbol),
+        "p_hit": chance("Chance", "Chance to reach the target"),
+        "required_pipeline": money("Pipeline needed", symbol, "Open qualified amount that gives the wanted confidence"),
+        "gap": money("Missing", symbol, "Needed less open, at least 0"),
+    }
+
+
+GOALS = {
+    "lever": column.TextColumn("Lever"),
+    "standing": column.TextColumn("Stands at"),
+    "said": column.TextColumn("Would have to be"),
+    "verdict": column.TextColumn("Can it?"),
+    "past": column.TextColumn("Its own past"),
+}
+
+
+def _deal() -> dict[str, Any]:
+    """Columns that tell whose deal a row is about."""
+    return {
+        "stage": column.TextColumn("Stage"),
+        "owner": column.TextColumn("Owner"),
+        "segment": column.TextColumn("Segment"),
+        "account": column.TextColumn("Account"),
+        "opportunity_id": column.TextColumn("Id"),
+    }
+
+
+def changes(symbol: str) -> dict[str, Any]:
+    """Columns of the changes between two days."""
+    return {
+        "name": column.TextColumn("Deal", width="medium"),
+        "change": column.TextColumn("Change"),
+        "amount": column.NumberColumn("Amount", format="%+,.0f", help="What it adds to the pipeline or takes from it"),
+        "before": money("Before", symbol, "Its amount in this pipeline before the change"),
+        "after": money("After", symbol, "Its amount in this pipeline after the change"),
+        "close_before": column.DateColumn("Close expected then", format="DD MMM YYYY"),
+        "close_after": column.DateColumn("Close expected now", format="DD MMM YYYY"),
+        "closed": column.DateColumn("Closed", format="DD MMM YYYY"),
+        **_deal(),
+    }
+
+
+def pushes(by: str, symbol: str) -> dict[str, Any]:
+    """Columns of the pushes of open deals by one dimension."""
+    return {
+        by: column.TextColumn(by.capitalize()),
+        "deals": count("Open deals"),
+        "pushed_recently": count("Pushed lately", "Open deals whose close was moved later between the two days"),
+        "pushed_twice": count("Twice or more", "Open deals pushed twice or more so far"),
+        "twice_amount": money("Their amount", symbol),
+        "per_deal": column.NumberColumn("Pushes per deal", format="%.1f", help="Pushes so far / open deals"),
+        "amount": money("Amount", symbol, "Of all open deals"),
+    }
+
+
+def offenders(symbol: str) -> dict[str, Any]:
+    """Columns of the deals pushed again and again."""
+    return {
+        "name": column.TextColumn("Deal", width="medium"),
+        "pushes": count("Pushes"),
+        "pushed_recently": count("Lately", "Pushes between the two days"),
+        "days_later": count("Days later", "By how many days the pushes moved its close"),
+        "amount": money("Amount", symbol),
+        "expected_close": column.DateColumn("Expected close", format="DD MMM YYYY"),
+        **_deal(),
+    }
+
+
+LIKELY = {
+    "period": column.TextColumn("Period", width="small"),
+    "what": column.TextColumn("As things stand", width="large"),
+}
+
+
+def steps(symbol: str) -> dict[str, Any]:
+    """Columns of what sales and marketing can do."""
+    return {
+        "team": column.TextColumn("Who", width="small"),
+        "step": column.TextColumn("Step", width="large"),
+        "effect": money("Adds", symbol, "To the expected landing of the period; steps overlap and do not add up"),
+        "period": column.TextColumn("In", width="small"),
+        "why": column.TextColumn("Because", width="large"),
     }

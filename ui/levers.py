@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import date
+from itertools import groupby
 from typing import Any
 
 import streamlit as st
@@ -20,28 +21,30 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from kpis.answers.answer import Answer
 from kpis.answers.board import Lever, to_assumptions
 from kpis.answers.outlook import Outlook
-from kpis.answers.words import SYMBOLS, money
+from kpis.answers.words import money, symbol
 from kpis.assumptions import Assumptions
 from kpis.dataset import Dataset
 from kpis.errors import TandemError
-from kpis.periods import Grain
+from kpis.forecast.levers import OutOfReach, within_reach
+from kpis.periods import Calendar, Grain
 from ui import state
 from ui.cards import plain, problem, small
 
 GRAINS: tuple[Grain, ...] = ("month", "quarter")
 MONTHS = tuple(calendar.month_abbr)[1:]
-MANY_STAGES = 3
-"""More close rates than this are folded away."""
+FOLDED = {"close_rates": "Close rate by stage", "new_opportunities_by_source": "New opportunities by source"}
+"""Levers with one slider for each stage or source, and what their fold is called."""
 
 DEFAULTS = "lever defaults"
 
 
 @dataclass(frozen=True)
 class View:
-    """What a page shows: the outlook under the levers, the same as estimated, and which levers differ."""
+    """What a page shows: the outlook under the levers, the same as estimated, the levers, and which differ."""
 
     outlook: Outlook
     baseline: state.Baseline
+    board: tuple[Lever, ...]
     moved: tuple[str, ...]
 
     def answers(self, question: state.Question) -> tuple[Answer, Answer]:
@@ -55,11 +58,6 @@ class View:
         return symbol(self.outlook.currency)
 
 
-def symbol(currency: str) -> str:
-    """What stands before an amount in a currency."""
-    return SYMBOLS.get(currency, f"{currency} " if currency else "")
-
-
 def view() -> View:
     """Draw the levers; stop the page with the reason where the data support no forecast."""
     found = draw()
@@ -71,7 +69,7 @@ def view() -> View:
 
 def draw() -> View | TandemError:
     """Draw the levers into the sidebar, and give what they lead to or why there is no forecast."""
-    dataset = state.intake().dataset
+    dataset = state.dataset()
     with st.sidebar, _as_frame():
         grain, fiscal_start, as_of = _period(dataset)
     try:
@@ -79,12 +77,35 @@ def draw() -> View | TandemError:
         with st.sidebar, _as_frame():
             targets = _targets(fit)
             chosen = _levers(fit)
-        assumptions = to_assumptions(fit.board, chosen.values, targets=targets, **chosen.others)
+        assumptions = to_assumptions(fit.board, chosen.values, targets=targets, deal_size_open=chosen.deal_size_open)
         baseline = state.baseline(fit, targets)
-        shown = fit.outlook(assumptions) if assumptions.changed() else baseline.outlook
+        shown = _shown(fit, assumptions) if assumptions.changed() else baseline.outlook
     except TandemError as error:
         return error
-    return View(shown, baseline, chosen.moved)
+    return View(shown, baseline, fit.board, chosen.moved)
+
+
+def _shown(fit: state.Fit, assumptions: Assumptions) -> Outlook:
+    """The outlook; rates that two sliders put out of each other's reach are brought together, and that is said."""
+    try:
+        return fit.outlook(assumptions)
+    except OutOfReach:
+        model = fit.model
+        nearest = within_reach(model.hazards, model.mix, assumptions, model.stages)
+        moved = [lever for lever in fit.board if abs(lever.value_in(nearest) - lever.value_in(assumptions)) > 0.05]
+        said = [f"{lever.label}: {lever.words(lever.value_in(nearest), fit.dataset.currency)}" for lever in moved]
+        note = f"{'; '.join(said)} is as far as it goes with the other rates."
+        with st.sidebar, _as_frame():
+            st.markdown(small(f":material/warning: {plain(note)}", "orange"))
+        return fit.outlook(nearest)
+
+
+def asked() -> tuple[Dataset, Calendar]:
+    """The data as known on the day of the sidebar, and its calendar, with or without a forecast; once it is drawn."""
+    dataset, chosen = state.dataset(), st.session_state
+    first_month = MONTHS.index(chosen["fiscal_start"]) + 1
+    known = dataset.known_at(chosen["as_of"] or dataset.newest)
+    return known, Calendar(chosen["grain"] or dataset.settings.grain, first_month)
 
 
 def _as_frame() -> AbstractContextManager[None]:
@@ -100,18 +121,18 @@ def _as_frame() -> AbstractContextManager[None]:
 def _period(dataset: Dataset) -> tuple[Grain, int, date]:
     """Grain, first month of the fiscal year, as-of date."""
     settings = dataset.settings
-    _settle("grain", settings.grain)
+    settle("grain", settings.grain)
     grain = st.segmented_control(
         "Period", GRAINS, default=settings.grain, required=True, format_func=str.capitalize, key="grain",
         bind="query-params", width="stretch",
     )  # fmt: skip
     left, right = st.columns([2, 3])
     first = settings.fiscal_start - 1
-    _settle("fiscal_start", MONTHS[first])
+    settle("fiscal_start", MONTHS[first])
     month = left.selectbox(
         "Year from", MONTHS, first, key="fiscal_start", bind="query-params", help="First month of the fiscal year."
     )
-    _settle("as_of", dataset.newest)
+    settle("as_of", dataset.newest)
     as_of = right.date_input(
         "As of", dataset.newest, max_value=dataset.newest, key="as_of", bind="query-params",
         format="YYYY-MM-DD", help="The end of this day: nothing that happened later is used.",
@@ -127,7 +148,7 @@ def _targets(fit: state.Fit) -> tuple[float | None, ...]:
     typed, above = None, ""
     for period, known in zip(fit.model.periods, fit.targets, strict=True):
         key = f"target_{period.label}"
-        _settle(key, known)
+        settle(key, known)
         left, right = st.columns([2, 3], vertical_alignment="center")
         value = right.number_input(
             f"Target {period.label}", min_value=0.0, value=known, step=_step(known or typed), format="%.0f", key=key,
@@ -137,15 +158,20 @@ def _targets(fit: state.Fit) -> tuple[float | None, ...]:
             typed, above = value, period.label
         targets.append(value if value is not None else typed)
         left.markdown(plain(period.label) + f"  \n:gray[{plain(money(targets[-1], currency))}]")
+    won = fit.bookings
+    if won.low is not None and won.high is not None:
+        typed = [t for t, known in zip(targets, fit.targets, strict=True) if t is not None and t != known]
+        history = f"{won.periods} past periods brought {money(won.low, currency)} to {money(won.high, currency)}"
+        _past(history, outside=any(not won.low <= t <= won.high for t in typed))
     return tuple(targets)
 
 
 @dataclass(frozen=True)
 class _Chosen:
-    """Slider values by lever key, further fields of Assumptions, and the labels of what was moved."""
+    """Slider values by lever key, whether the deal size holds for open deals too, and the labels of what was moved."""
 
     values: dict[str, float]
-    others: dict[str, Any]
+    deal_size_open: bool
     moved: tuple[str, ...]
 
 
@@ -153,63 +179,50 @@ def _levers(fit: state.Fit) -> _Chosen:
     """The sliders in their fixed order, each with its estimate and the range it has had."""
     st.markdown("**Levers**", help="What you may assume differently from what your history says.")
     back = st.container()
-    by_field = {field: [lever for lever in fit.board if lever.field == field] for field in Assumptions.model_fields}
-    values: dict[str, float] = {}
-    currency = fit.dataset.currency
-    values |= _sliders(by_field["sales_cycle"], currency)
-    rates = by_field["close_rates"]
-    place = st.expander(f"Close rates of {len(rates)} stages") if len(rates) > MANY_STAGES else st.container()
-    with place:
-        values |= _sliders(rates, currency)
-    values |= _sliders(by_field["new_opportunities"], currency)
-    values |= _sliders(by_field["deal_size"], currency)
-    fields = Assumptions.model_fields
-    both, slip = fields["deal_size_open"], fields["slippage"]
-    _settle("deal_size_open", default=False)
-    _settle("slippage", 0)
-    deal_size_open = st.toggle("Also for open deals", key="deal_size_open", bind="query-params", help=both.description)
-    slippage = st.slider(
-        slip.title or "", 0, 90, 0, 5, format="%d %%", key="slippage", bind="query-params", help=slip.description
-    )
+    currency, values = fit.dataset.currency, {}
+    for field, levers in groupby(fit.board, lambda lever: lever.field):
+        with st.expander(FOLDED[field]) if field in FOLDED else nullcontext():
+            values |= {lever.key: _slider(lever, currency) for lever in levers}
+        if field == "deal_size":
+            both = Assumptions.model_fields["deal_size_open"]
+            settle("deal_size_open", default=False)
+            st.toggle("Also for open deals", key="deal_size_open", bind="query-params", help=both.description)
+    deal_size_open = bool(st.session_state.get("deal_size_open"))
     moved = [lever.label for lever in fit.board if values[lever.key] != lever.estimate]
-    moved += [field.title or "" for field, on in ((both, deal_size_open), (slip, slippage > 0)) if on]
-    keys = (*values, "deal_size_open", "slippage")
+    moved += ["Deal size also for open deals"] if deal_size_open else []
     back.button(
-        "Back to the estimates", on_click=reset, args=(keys,), disabled=not moved, type="tertiary",
-        icon=":material/undo:", key="reset",
+        "Back to the estimates", on_click=reset, args=((*values, "deal_size_open"),), disabled=not moved,
+        type="tertiary", icon=":material/undo:", key="reset",
     )  # fmt: skip
-    return _Chosen(values, {"deal_size_open": deal_size_open, "slippage": slippage / 100}, tuple(moved))
-
-
-def _sliders(levers: list[Lever], currency: str) -> dict[str, float]:
-    return {lever.key: _slider(lever, currency) for lever in levers}
+    return _Chosen(values, deal_size_open, tuple(moved))
 
 
 def _slider(lever: Lever, currency: str) -> float:
     """One slider in the user's unit; below it the estimate and its own history, marked when left."""
-    low, high, step, estimate = (int(v) for v in (lever.minimum, lever.maximum, lever.step, lever.estimate))
-    _settle(lever.key, estimate, low, high)
-    form = {"days": "%d days", "per month": "%,d a month", "money": f"{symbol(currency)}%,d", "percent": "%d %%"}
+    # Whole steps keep whole numbers in the address.
+    number, digits = (int, "%,d") if lever.step >= 1 else (float, "%.1f")
+    low, high, step, estimate = (number(v) for v in (lever.minimum, lever.maximum, lever.step, lever.estimate))
+    settle(lever.key, estimate, low, high)
+    form = {"days": f"{digits} days", "per month": f"{digits} a month", "money": symbol(currency) + digits}
     value = st.slider(
         plain(lever.label),
         low,
         high,
         estimate,
         step,
-        format=form[lever.unit],
+        format=form.get(lever.unit, f"{digits} %%"),
         key=lever.key,
         bind="query-params",
         help=lever.help,
     )
-    history = plain(lever.history(currency))
-    outside = lever.outside(value)
-    st.markdown(
-        small(
-            f":material/warning: outside its own range: {history}" if outside else history,
-            "orange" if outside else "gray",
-        )
-    )
+    _past(lever.history(currency), outside=lever.outside(value))
     return value
+
+
+def _past(history: str, *, outside: bool) -> None:
+    """What a lever has been in the past, marked when it is set out of that range."""
+    said = f":material/warning: outside its own range: {plain(history)}" if outside else plain(history)
+    st.markdown(small(said, "orange" if outside else "gray"))
 
 
 def _step(target: float | None) -> float:
@@ -217,7 +230,7 @@ def _step(target: float | None) -> float:
     return 10.0 ** max(len(f"{target:.0f}") - 3, 0) if target else 1000.0
 
 
-def _settle(key: str, default: Any, low: Any = None, high: Any = None) -> None:
+def settle(key: str, default: Any, low: Any = None, high: Any = None) -> None:
     """Let a widget that stands on its default follow when the default moves, and stay inside new bounds.
 
     Estimates depend on the data, the day and the calendar. Without this a slider that nobody touched would keep
@@ -241,3 +254,13 @@ def reset(keys: Iterable[str] = ()) -> None:
     for key in keys or defaults:
         if key in st.session_state:
             st.session_state[key] = defaults[key]
+
+
+def show(board: Iterable[Lever], assumptions: Assumptions) -> None:
+    """Put the sliders where a scenario has them; before they are drawn, as in a callback. Targets stay."""
+    reset()
+    for lever in board:
+        steps = round(lever.value_in(assumptions) / lever.step)
+        value = min(max(round(steps * lever.step, 1), lever.minimum), lever.maximum)
+        st.session_state[lever.key] = int(value) if lever.step >= 1 else value
+    st.session_state["deal_size_open"] = assumptions.deal_size_open

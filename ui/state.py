@@ -18,17 +18,22 @@ import streamlit as st
 from kpis.answers.answer import Answer
 from kpis.answers.board import Lever, lever_board
 from kpis.answers.funnel import Funnel, funnel
+from kpis.answers.masking import masked
 from kpis.answers.outlook import Outlook, outlook
 from kpis.answers.targets import targets_for
 from kpis.assumptions import Assumptions
 from kpis.dataset import Dataset
 from kpis.forecast.backtest import Record, record
 from kpis.forecast.model import Model, fit
+from kpis.forecast.own_history import Estimate, bookings
 from kpis.intake import Intake, read
 from kpis.periods import Calendar, Grain
 
+DEMO = "Demo company"
 SAMPLE = Path(__file__).resolve().parent.parent / "sample_data"
 UPLOAD = "upload"
+MEETING, MASK = "meeting", "mask"
+"""Keys of the two switches of the frame, and their names in the address."""
 Question = Callable[[Outlook], Answer]
 KEPT = 6
 """Models kept at a time: a few as-of dates, in months and in quarters."""
@@ -45,7 +50,7 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class Fit:
-    """All that is known before a lever moves: model, record on past periods, targets, the levers they support."""
+    """All that is known before a lever moves: model, record, targets and past bookings, the levers they support."""
 
     key: Key
     dataset: Dataset
@@ -54,6 +59,7 @@ class Fit:
     rates: Funnel
     targets: tuple[float | None, ...]
     board: tuple[Lever, ...]
+    bookings: Estimate
 
     def outlook(self, assumptions: Assumptions) -> Outlook:
         """The outlook under the assumptions."""
@@ -63,6 +69,29 @@ class Fit:
 def intake() -> Intake:
     """What was read: the session's upload, else the demo company."""
     return st.session_state.get(UPLOAD) or _demo(_stamp(SAMPLE))
+
+
+def dataset() -> Dataset:
+    """What the pages of the meeting are about: what was read, without its names where the session masks them."""
+    found = intake().dataset
+    if not names_masked():
+        return found
+    return (_shared_masked if is_demo() else _own_masked)(found, found.fingerprint)
+
+
+def names_masked() -> bool:
+    """Whether the session hides who is who."""
+    return bool(st.session_state.get(MASK))
+
+
+def in_meeting() -> bool:
+    """Whether the session shows its pages to a meeting."""
+    return bool(st.session_state.get(MEETING))
+
+
+def demo_files() -> list[Path]:
+    """The files of the demo company."""
+    return sorted(SAMPLE.glob("*.csv"))
 
 
 def is_demo() -> bool:
@@ -78,6 +107,7 @@ def use(upload: Intake | None) -> None:
     """
     st.session_state.pop(UPLOAD, None)
     _own.clear()
+    _own_masked.clear()
     _baseline.clear()
     if upload is not None:
         st.session_state[UPLOAD] = upload
@@ -111,8 +141,8 @@ def baseline(fit: Fit, targets: tuple[float | None, ...]) -> Baseline:
 @st.cache_resource(max_entries=1, show_spinner="Opening the demo company")
 def _demo(stamp: float) -> Intake:  # noqa: ARG001 - kept by stamp
     """The demo company as its files were at ``stamp``."""
-    found = read(sorted(SAMPLE.glob("*.csv")))
-    return replace(found, dataset=replace(found.dataset, name="Demo company"))
+    found = read(demo_files())
+    return replace(found, dataset=replace(found.dataset, name=DEMO))
 
 
 def _stamp(folder: Path) -> float:
@@ -124,8 +154,15 @@ def _learn(_dataset: Dataset, key: Key) -> Fit:
     known = _dataset.known_at(key.as_of)
     model = fit(known, Calendar(key.grain, key.fiscal_start))
     targets = targets_for(known, model.periods)
-    return Fit(key, known, model, record(known, model), funnel(known), targets, lever_board(model))
+    return Fit(key, known, model, record(known, model), funnel(known), targets, lever_board(model), bookings(model))
 
+
+def _masked(_dataset: Dataset, fingerprint: str) -> Dataset:  # noqa: ARG001 - kept by fingerprint
+    return masked(_dataset)
+
+
+_shared_masked = st.cache_resource(max_entries=1, show_spinner="Masking names")(_masked)
+_own_masked = st.cache_resource(scope="session", max_entries=1, show_spinner="Masking names")(_masked)
 
 _LEARNING = "Learning from your own past forecasts"
 _shared = st.cache_resource(max_entries=KEPT, show_spinner=_LEARNING)(_learn)

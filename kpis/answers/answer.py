@@ -20,7 +20,7 @@ class Number:
     value
         Unrounded; None when it cannot be computed, and then ``reason`` says why.
     unit
-        ``money``, ``share``, ``days``, ``count``, ``ratio`` or ``per month``.
+        ``money``, ``share``, ``days``, ``count`` (shown whole), ``ratio``, ``per day``, ``per deal`` or ``per month``.
     help
         Definition and formula, shown where the word is unclear.
     """

@@ -10,6 +10,7 @@ import pandas as pd
 from kpis.answers.answer import Answer
 from kpis.answers.glossary import number
 from kpis.answers.outlook import Outlook, document
+from kpis.answers.precedents import creation_needed
 from kpis.answers.words import count, percent
 from kpis.engine import NEVER
 from kpis.periods import Calendar, Period, day_n, day_of
@@ -83,6 +84,9 @@ def _sentence(found: Outlook, so_far: int, expected: float, pace: float | None, 
     if needed <= expected * 1.005:
         return f"{first}; {count(expected)} expected in the end, enough for {following.label} as things stand."
     short = f"{count(needed - expected)} short of what {following.label} needs"
+    rate = creation_needed(found, 1)
+    if rate is not None and rate.said():
+        short += f", which is {count(rate.needed)} a month, {rate.said()}"
     return f"{first}; {count(expected)} expected in the end, {short}."
 
 

@@ -11,9 +11,11 @@ import pandas as pd
 
 from kpis.answers.answer import Answer, Number
 from kpis.answers.outlook import Outlook
+from kpis.answers.render import say
 from kpis.dataset import Dataset
 from kpis.errors import AssumptionError
-from kpis.measures.core.evaluate import Part, Result, evaluate, queries, rows_behind
+from kpis.measures.core.behind import queries, rows_behind
+from kpis.measures.core.evaluate import Part, Result, evaluate
 from kpis.measures.core.forecast_view import ForecastView, PeriodView
 from kpis.measures.registry import ARTICLES, catalogue, find, measures
 
@@ -79,6 +81,11 @@ def measure(
         notes=tuple(lacking),
         document=document(dataset, results),
     )
+
+
+def spoken(value: float, unit: str, currency: str) -> str:
+    """A value in words, with its unit."""
+    return say(Number("", value if math.isfinite(value) else None, unit.split(" ", maxsplit=1)[0]), currency)
 
 
 def _number(one: Result) -> Number:

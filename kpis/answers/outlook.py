@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from kpis.forecast.backtest import MODEL, Record
 from kpis.forecast.levers import stage_rates
 from kpis.forecast.model import Model
 from kpis.forecast.projection import Projection, project
-from kpis.forecast.required import Required, required
+from kpis.forecast.required import ALL, Required, last_useful_days, required
 from kpis.forecast.revenue import SHOCK
 from kpis.periods import day_n, day_of
 
@@ -77,6 +78,11 @@ class Outlook:
     funnel: Funnel
     warnings: tuple[str, ...]
 
+    @cached_property
+    def last_useful_days(self) -> dict[str, tuple[int | None, ...]]:
+        """Segment -> last day of each period on which a new opportunity has half of its worth in time; first of all."""
+        return last_useful_days(self.projection)
+
     @property
     def currency(self) -> str:
         """Currency of all money in it."""
@@ -85,6 +91,10 @@ class Outlook:
     def say(self, amount: float | None) -> str:
         """Money in words, in the dataset's currency."""
         return money(amount, self.currency)
+
+    def under(self, assumptions: Assumptions) -> Outlook:
+        """The outlook on the same model under other assumptions."""
+        return outlook(self.dataset, self.model, assumptions, self.record, self.funnel)
 
     @property
     def method(self) -> str:
@@ -125,8 +135,9 @@ def outlook(
     unverified = [w.period.label for w in projection.windows if not w.calibration.verified(w.index)]
     if unverified:
         warnings.append(UNVERIFIED.format(periods=", ".join(unverified)))
-    if record and set(record.methods) != {MODEL}:
-        warnings.append(f"A simple rule is used for the mean where it was better: {record.why}")
+    if record:
+        used = zip(projection.windows, record.methods, record.why, strict=True)
+        warnings += [f"{w.period.label}: a simple rule is used for the mean: {why}" for w, m, why in used if m != MODEL]
     targets = targets_for(dataset, model.periods, assumptions.targets)
     rates = rates or funnel(dataset)
     warnings += rates.missing
@@ -310,6 +321,7 @@ def _period(found: Outlook, w: int) -> dict[str, Any]:
     )  # fmt: skip
     values: dict[str, Any] = {key: getattr(landing, key) for key in keys}
     last = need.last_useful if need else None
+    by_segment = {name: days[w] for name, days in found.last_useful_days.items() if name != ALL}
     return {
         **values,
         "verified": found.verified[w],
@@ -321,9 +333,14 @@ def _period(found: Outlook, w: int) -> dict[str, Any]:
             "sqls": number(landing.sqls),
             "mqls": number(landing.mqls),
             "spend": number(landing.spend),
-            "last_useful_creation_date": None if last is None else day_of(last).isoformat(),
+            "last_useful_creation_date": _iso(last),
+            "last_useful_creation_dates": {name: _iso(day) for name, day in by_segment.items()},
         },
     }
+
+
+def _iso(day: int | None) -> str | None:
+    return None if day is None else day_of(day).isoformat()
 
 
 def headline(found: Outlook, w: int = 0) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -10,18 +12,24 @@ from kpis.answers.glossary import number
 from kpis.answers.outlook import Outlook, document, headline, open_amounts, parts_table, qualified
 from kpis.answers.words import percent, plural
 from kpis.engine import NEVER
+from kpis.forecast.model import Model
 from kpis.periods import day_of
 from kpis.pipeline.stints import ONE_STAGE
 
+UNKNOWN = "(none)"
 QUANTILES = np.round(np.arange(0.01, 1.0, 0.01), 2)
+COMPOSITIONS = {"stage": "stage", "age": "age_band", "pushes": "pushed", "segment": "segment"}
+"""What the open pipeline is broken down by: name of the table, and the column of the deals it counts."""
+
+PUSHED = ("never pushed", "pushed once", "pushed twice or more")
 AGE_BANDS = ((0, 30), (31, 60), (61, 90), (91, 180), (181, NEVER))
 
 
 def pipeline_health(found: Outlook) -> Answer:
     """Landing of the current period against its target, and what it is made of.
 
-    Tables: ``parts`` (period, part, amount), ``distribution`` (amount, chance of at least that), ``stages`` and
-    ``ages`` (deals, amount, expected this period), ``deals`` (one row an open deal).
+    Tables: ``parts`` (period, part, amount), ``distribution`` (amount, chance of at least that), one a dimension of
+    `COMPOSITIONS` (deals, amount, expected this period), ``deals`` (one row an open deal).
     """
     landing = found.landings[0]
     deals = deal_table(found)
@@ -35,8 +43,7 @@ def pipeline_health(found: Outlook) -> Answer:
         tables={
             "parts": parts_table(found),
             "distribution": _distribution(found),
-            "stages": _composition(deals, "stage"),
-            "ages": _composition(deals, "age_band"),
+            **{name: _composition(found, deals, column) for name, column in COMPOSITIONS.items()},
             "deals": deals,
         },
         notes=found.warnings,
@@ -50,16 +57,30 @@ def _distribution(found: Outlook, w: int = 0) -> pd.DataFrame:
     return pd.DataFrame({"amount": [window.quantile(q) for q in QUANTILES], "chance": 1 - QUANTILES})
 
 
+def expected_now(found: Outlook) -> np.ndarray:
+    """(open deals,) what the forecast counts on from each in the current period: amount if won x chance."""
+    projection = found.projection
+    return projection.deal_amount * projection.deal_p[:, 0] * projection.windows[0].scale
+
+
+def stage_names(model: Model) -> np.ndarray:
+    """(open deals,) the stage each is in; the CRM's own where no history tells stages apart."""
+    held = model.open_deals
+    if len(model.stages) > 1:
+        return np.array(model.stages, dtype=object)[held.stage]
+    stage = model.stints.deals["stage"].iloc[held.row]
+    return stage.astype("object").where(stage.notna(), ONE_STAGE).to_numpy()
+
+
 def deal_table(found: Outlook) -> pd.DataFrame:
-    """One row an open deal: where it stands, what it is worth and how likely each period wins it."""
+    """One row an open deal: where it stands, what it is worth, how likely each period wins it, what flags it has."""
     model = found.model
     held = model.open_deals
     deals = model.stints.deals.iloc[held.row].reset_index(drop=True)
     labels = model.labels.reindex(deals["opportunity_id"]).reset_index()
-    stage = np.array(model.stages)[held.stage] if len(held.row) else np.array([], dtype=str)
-    known = stage if len(model.stages) > 1 else deals["stage"].astype("str").where(deals["stage"].notna(), ONE_STAGE)
     age = model.today - deals["created"].to_numpy()
     close = deals["expected_close"].to_numpy()
+    pushes = deals["pushes"].to_numpy()
     p = found.projection.deal_p
     table = pd.DataFrame(
         {
@@ -67,17 +88,21 @@ def deal_table(found: Outlook) -> pd.DataFrame:
             "name": labels["name"],
             "account": labels["account_id"],
             "owner": deals["owner"].astype("str"),
-            "segment": deals["segment"].astype("str"),
-            "stage": known,
+            "segment": deals["segment"].astype("str").where(deals["segment"].notna(), UNKNOWN),
+            "stage": stage_names(model),
             "days_in_stage": held.age,
             "age_days": age,
             "age_band": [_age_band(a) for a in age],
+            "pushes": pushes,
+            "pushed": np.array(PUSHED)[np.minimum(pushes, len(PUSHED) - 1)],
             "qualified": qualified(model),
             "amount": open_amounts(model),
-            "amount_if_won": held.amount,
+            "amount_if_won": found.projection.deal_amount,
             "expected_close": [None if c >= NEVER else day_of(c) for c in close],
             **{f"p_{w}": p[:, w] for w in range(p.shape[1])},
-            "expected": held.amount * p[:, 0] * found.projection.windows[0].scale,
+            "expected": expected_now(found),
+            "flags": [", ".join(model.flags.of(k)) for k in range(len(held.row))],
+            "blocker": model.flags.blockers(),
         }
     )
     return table.sort_values(["expected", "opportunity_id"], ascending=[False, True], ignore_index=True)
@@ -90,16 +115,22 @@ def _age_band(days: int) -> str:
     return f"{days} days"
 
 
-def _composition(deals: pd.DataFrame, by: str) -> pd.DataFrame:
-    """Open deals by one dimension: count, amount, expected this period."""
+def _composition(found: Outlook, deals: pd.DataFrame, by: str) -> pd.DataFrame:
+    """Open deals by one dimension: count, amount, expected this period; in the order that the dimension has."""
     grouped = deals.groupby(by, sort=False, dropna=False)
     table = grouped.agg(
         deals=("opportunity_id", "size"), amount=("amount", "sum"), expected=("expected", "sum")
     ).reset_index()
-    if by == "age_band":
-        order = {_age_band(low): k for k, (low, _) in enumerate(AGE_BANDS)}
-        table = table.sort_values(by, key=lambda s: s.map(order))
-    return table.reset_index(drop=True)
+    orders = {"stage": found.model.process, "age_band": [_age_band(low) for low, _ in AGE_BANDS], "pushed": PUSHED}
+    if by not in orders:
+        return table.sort_values(["amount", by], ascending=[False, True], ignore_index=True)
+    return in_order(table, by, orders[by])
+
+
+def in_order(table: pd.DataFrame, by: str, order: Sequence[str]) -> pd.DataFrame:
+    """The rows by the place of their name in ``order``; names that are not in it come last."""
+    rank = {name: k for k, name in enumerate(order)}
+    return table.sort_values(by, key=lambda s: s.map(rank).fillna(len(rank)), kind="stable", ignore_index=True)
 
 
 def in_short(found: Outlook) -> str:

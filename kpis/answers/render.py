@@ -1,6 +1,10 @@
-"""An answer as plain text, for the terminal."""
+"""An answer as plain text for the terminal, and its document as JSON."""
 
 from __future__ import annotations
+
+import json
+from datetime import date
+from typing import Any
 
 import pandas as pd
 
@@ -36,10 +40,22 @@ def say(number: Number, currency: str) -> str:
         return f"{number.value:.2f} x"
     if number.unit == "days":
         return f"{count(number.value)} days"
-    return count(number.value, 0 if float(number.value).is_integer() else 1)
+    return count(number.value, 0 if number.unit == "count" else 1)
 
 
 def _table(table: pd.DataFrame) -> str:
     if table.empty:
         return "  (none)"
     return table.to_string(index=False, float_format=lambda v: f"{v:,.2f}", na_rep="n/a", max_colwidth=110)
+
+
+def as_json(document: Any) -> str:
+    """The document as JSON (RFC 8259): every figure unrounded, days as ISO 8601."""
+    return json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    """Numpy scalars and dates as JSON has them."""
+    if isinstance(value, date):
+        return value.isoformat()
+    return value.item()

@@ -8,6 +8,11 @@ SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "CHF": "CHF ", "I
 NOT_AVAILABLE = "n/a"
 
 
+def symbol(currency: str) -> str:
+    """What stands before an amount in a currency: its sign, else its code."""
+    return SYMBOLS.get(currency, f"{currency} " if currency else "")
+
+
 def money(amount: float | None, currency: str = "") -> str:
     """``$4.03 M``, ``$612 k``, ``$950``; three significant figures above a thousand.
 
@@ -19,15 +24,25 @@ def money(amount: float | None, currency: str = "") -> str:
     if amount is None or not math.isfinite(amount):
         return NOT_AVAILABLE
     sign = "-" if amount < 0 else ""
-    symbol = SYMBOLS.get(currency, f"{currency} " if currency else "")
     size = abs(amount)
     for limit, unit in ((1e9, " bn"), (1e6, " M"), (1e3, " k")):
         # 999,600 reads as $1.00 M, not as $1000 k.
         if size >= limit * 0.9995:
             scaled = size / limit
             digits = 2 if scaled < 9.995 else 1 if scaled < 99.95 else 0
-            return f"{sign}{symbol}{scaled:.{digits}f}{unit}"
-    return f"{sign}{symbol}{size:.0f}"
+            return f"{sign}{symbol(currency)}{scaled:.{digits}f}{unit}"
+    return f"{sign}{symbol(currency)}{size:.0f}"
+
+
+def signed(amount: float, currency: str = "") -> str:
+    """An amount as a change: ``+$15.2 k``, ``-$15.2 k``.
+
+    Examples
+    --------
+    >>> signed(15_200, "USD"), signed(-15_200, "USD"), signed(0, "USD")
+    ('+$15.2 k', '-$15.2 k', '$0')
+    """
+    return ("+" if amount > 0 else "") + money(amount, currency)
 
 
 def percent(share: float | None, digits: int = 0) -> str:

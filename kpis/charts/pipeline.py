@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import altair as alt
 import pandas as pd
 
 from kpis.charts.style import ROOM, exact, label, money, money_axis, named, names, room, template, tinted
 
 
-def composition(table: pd.DataFrame, by: str, symbol: str = "", order: Sequence[str] = ()) -> alt.LayerChart:
+def composition(table: pd.DataFrame, by: str, symbol: str = "") -> alt.LayerChart:
     """Amount of open deals by one dimension; the full colour is what is expected to be won this period.
 
     Parameters
     ----------
     table
-        Columns ``by``, deals, amount and expected.
+        Columns ``by``, deals, amount and expected; names from top to bottom.
     symbol
         Currency symbol that stands before amounts.
-    order
-        Names from top to bottom; others follow, as they stand in the table.
     """
     # The label at the end of a bar tells the number of deals as well and needs more room.
     rows = table.rename(columns={by: "name"}).assign(room=1.4 * ROOM * table["amount"].max())
-    rank = {name: k for k, name in enumerate(order)}
-    rows = rows.sort_values("name", key=lambda names: names.map(rank).fillna(len(rank)), kind="stable")
     return _composition(symbol).properties(data=rows, height=40 * max(len(rows), 3) + 60)
 
 

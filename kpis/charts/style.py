@@ -84,8 +84,9 @@ def money(value: str, symbol: str) -> str:
 
 
 def money_axis(title: str, symbol: str) -> alt.Axis:
-    """An axis of amounts with short labels: ``$4 M``."""
-    return alt.Axis(title=title, labelExpr=f"'{symbol}' + {_spoken('datum.value', '~s')}", tickCount=5)
+    """An axis of amounts with short labels: ``$4 M``, ``-$200 k``."""
+    sign = f"(datum.value < 0 ? '-{symbol}' : '{symbol}')"
+    return alt.Axis(title=title, labelExpr=f"{sign} + {_spoken('abs(datum.value)', '~s')}", tickCount=5)
 
 
 def _spoken(value: str, form: str) -> str:

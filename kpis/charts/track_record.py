@@ -1,4 +1,4 @@
-"""The forecast's record: its error beside the simple rules', forecast against outcome, and how true its ranges are."""
+"""The forecast's record: its error beside the simple rules', forecast against outcome, how true its levels are."""
 
 from __future__ import annotations
 
@@ -87,9 +87,9 @@ def _calibration() -> alt.LayerChart:
         x=alt.X(
             "level:Q",
             scale=alt.Scale(domain=[0, 1]),
-            axis=alt.Axis(title="The forecast said: at most this likely", **axis),
+            axis=alt.Axis(title="Level of the forecast", **axis),
         ),
-        y=alt.Y("share:Q", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(title="It happened", **axis)),
+        y=alt.Y("share:Q", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(title="Came out below it", **axis)),
         tooltip=[
             exact("level", "Said", ".0%"),
             exact("share", "Happened", ".0%"),
@@ -100,4 +100,34 @@ def _calibration() -> alt.LayerChart:
     return alt.layer(
         tinted(ideal.mark_line(strokeDash=[5, 3], strokeWidth=2), "past"),
         tinted(base.mark_line(strokeWidth=2.5, point=alt.OverlayMarkDef(size=60, filled=True)), "open"),
+    )
+
+
+def chances(table: pd.DataFrame) -> alt.LayerChart:
+    """Share of targets reached beside the chance that was forecast, with its interval: on the diagonal when true.
+
+    Parameters
+    ----------
+    table
+        Rows of the table ``chances`` of one window: said, reached, low, high, hits, n.
+    """
+    return _chances().properties(data=table, height=300)
+
+
+@template
+def _chances() -> alt.LayerChart:
+    whole = alt.Scale(domain=[0, 1])
+    axis = {"format": ".0%", "tickCount": 5}
+    hover = [
+        exact("said", "Forecast chance", ".1%"), exact("reached", "Reached", ".1%"),
+        exact("low", "Interval from", ".1%"), exact("high", "Interval to", ".1%"),
+        exact("hits", "Reached, number", ",.0f"), exact("n", "Past forecasts", ",.0f"),
+    ]  # fmt: skip
+    base = alt.Chart().encode(x=alt.X("said:Q", scale=whole, axis=alt.Axis(title="Forecast chance", **axis)))
+    reached = alt.Y("reached:Q", scale=whole, axis=alt.Axis(title="Target reached", **axis))
+    return alt.layer(
+        tinted(base.encode(y=alt.Y("said:Q")).mark_line(strokeDash=[5, 3], strokeWidth=2), "past"),
+        tinted(base.mark_rule(strokeWidth=4, opacity=0.35).encode(y="low:Q", y2="high:Q", tooltip=hover), "open"),
+        tinted(base.mark_point(filled=True, size=90, opacity=1).encode(y=reached, tooltip=hover), "open"),
+        label(base.encode(y="reached:Q"), "datum.hits + '/' + datum.n", align="center", dx=0, dy=-14),
     )

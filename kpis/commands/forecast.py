@@ -30,11 +30,11 @@ def backtest(source: Source, as_json: Json = False) -> None:
     from kpis.answers.track_record import track_record
     from kpis.forecast.backtest import backtest as run
 
-    dataset, calendar = source.dataset(), source.settings.calendar
-    origins = run(dataset, calendar)
+    found = source.outlook()
+    origins = run(found.dataset, found.model.calendar)
     if not origins:
         raise NotEnoughData(
             "No past period has enough history before it", way_out="Give more history, or --grain month"
         )
-    answer = track_record(origins, calendar, dataset.currency)
+    answer = track_record(origins, found)
     show(answer.document, as_json, answer)

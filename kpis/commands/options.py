@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from kpis.answers.outlook import Outlook
     from kpis.assumptions import Assumptions
     from kpis.dataset import Dataset
+    from kpis.intake import Intake
     from kpis.settings import Settings
 
 
@@ -56,11 +56,18 @@ class Source:
     settings: Settings
     as_of: date | None
 
-    def dataset(self) -> Dataset:
-        """The dataset as known at the end of the as-of day; the newest day when that lies after the data."""
+    def read(self) -> Intake:
+        """What was read, and what became of every row."""
         from kpis.intake import read
 
-        found = read(self.data, settings=self.settings).dataset
+        return read(self.data, settings=self.settings)
+
+    def dataset(self) -> Dataset:
+        """The dataset as known at the end of the as-of day; the newest day when that lies after the data."""
+        return self.known(self.read().dataset)
+
+    def known(self, found: Dataset) -> Dataset:
+        """What was read, as known at the end of the as-of day."""
         if self.as_of is None:
             return found
         if self.as_of > found.newest:
@@ -68,13 +75,13 @@ class Source:
             tell(f"The newest date in the data is {newest}: {newest} is used, not {self.as_of}.")
         return found.known_at(min(self.as_of, found.newest))
 
-    def outlook(self, assumptions: Assumptions | None = None) -> Outlook:
-        """The outlook of the data under the assumptions, calibrated on its own past."""
+    def outlook(self, assumptions: Assumptions | None = None, dataset: Dataset | None = None) -> Outlook:
+        """The outlook of the data under the assumptions, calibrated on its own past; of a dataset that is there."""
         from kpis.answers.outlook import outlook
         from kpis.forecast.backtest import record
         from kpis.forecast.model import fit
 
-        dataset = self.dataset()
+        dataset = dataset or self.dataset()
         model = fit(dataset)
         return outlook(dataset, model, assumptions, record(dataset, model))
 
@@ -134,17 +141,14 @@ def read_settings(path: Path | None, **given: Any) -> Settings:
 
 
 def levers(scenario: Path | None, target: str | None) -> Assumptions:
-    """The assumptions of a scenario file, with ``target`` in place of its targets."""
+    """The assumptions of a scenario file, named after it, with ``target`` in place of its targets."""
     from kpis.assumptions import Assumptions
+    from kpis.scenarios import read_scenario
 
     values: dict[str, Any] = {}
     if scenario:
-        try:
-            values = json.loads(scenario.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise AssumptionError(f"The scenario is not JSON: {error}", place=str(scenario)) from None
-        if not isinstance(values, dict):
-            raise AssumptionError("A scenario is one object of levers", place=str(scenario))
+        read = read_scenario(scenario.read_bytes(), str(scenario))
+        values = {"name": scenario.stem, **read.model_dump(exclude_unset=True)}
     if target:
         try:
             values["targets"] = tuple(float(part) for part in target.split(","))
@@ -155,22 +159,15 @@ def levers(scenario: Path | None, target: str | None) -> Assumptions:
 
 def show(document: Any, as_json: bool, *answers: Any, rows: int | None = None) -> None:
     """Print the document as JSON, or the answers for people: sentence, numbers, tables, notes."""
-    if as_json:
-        text = json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1, default=_plain)
-    else:
-        from kpis.answers.render import ROWS, as_text
+    from kpis.answers import render
 
-        text = "\n".join(as_text(answer, rows or ROWS) for answer in answers)
+    if as_json:
+        text = render.as_json(document)
+    else:
+        text = "\n".join(render.as_text(answer, rows or render.ROWS) for answer in answers)
     sys.stdout.write(text + "\n")
 
 
 def tell(text: str) -> None:
     """A message beside the result, on standard error."""
     sys.stderr.write(text + "\n")
-
-
-def _plain(value: Any) -> Any:
-    """Numpy scalars and dates as JSON has them."""
-    if isinstance(value, date):
-        return value.isoformat()
-    return value.item()

@@ -13,14 +13,13 @@ import pandas as pd
 
 from kpis.dataset import Dataset
 from kpis.forecast.calibration import Calibration, Landmark, calibrate
+from kpis.forecast.contest import MIN_ORIGINS, MODEL, Origin, choose, leading, scores
 from kpis.forecast.model import Model, fit
 from kpis.forecast.projection import Projection, Window, project
-from kpis.forecast.revenue import Distribution
 from kpis.forecast.rules import Bookings, rules
-from kpis.periods import Calendar, day_n, day_of
+from kpis.periods import Calendar, Period, day_n, day_of
 from kpis.pipeline.stints import WON, Stints, read_stages, stints
 
-MODEL = "this model"
 PHASES = {"quarter": (0, 30, 60), "month": (0, 10, 20)}
 """Days of the period on which a forecast is made."""
 
@@ -34,40 +33,6 @@ WORKERS = 2
 """Fits made at the same time: each holds a copy of the deals, so their number bounds the memory."""
 
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class Origin:
-    """One past forecast.
-
-    Parameters
-    ----------
-    day, label, phase
-        As-of day, the period it was made in, and the day of that period.
-    expected, actual
-        (3,) revenue still to come by window; ``actual`` is NaN where the window is not over.
-    p10, p90, crps
-        (3,) of the calibrated distribution of the same.
-    verified
-        (3,) whether the range rested on at least four matured past forecasts.
-    rules
-        Rule -> (3,) its forecast.
-    to_come
-        The model's distributions, before recalibration of their ranges.
-    """
-
-    day: int
-    label: str
-    phase: int
-    expected: np.ndarray
-    actual: np.ndarray
-    p10: np.ndarray
-    p90: np.ndarray
-    crps: np.ndarray
-    verified: np.ndarray
-    rules: dict[str, np.ndarray]
-    to_come: tuple[Distribution, ...]
-    landmark: Landmark
 
 
 def history_of_forecasts(
@@ -121,18 +86,15 @@ class Record:
     ----------
     origins
         The same day of up to ten past periods.
-    table
-        Scores of every method on them.
     methods, why
-        Method behind the mean of each window, and the reason in words.
+        Method behind the mean of each window, and the reason for each in words.
     calibration
         What today's projection takes from the record.
     """
 
     origins: tuple[Origin, ...]
-    table: pd.DataFrame
     methods: tuple[str, ...]
-    why: str
+    why: tuple[str, ...]
     calibration: Calibration
 
 
@@ -145,8 +107,7 @@ def record(dataset: Dataset, model: Model, *, progress: Progress | None = None) 
     past = dataset.known_at(day_of(model.today))
     usable = [day for day in matched_days(model) if _enough(model.stints, day)]
     origins = tuple(history_of_forecasts(past, model.calendar, usable, final=model.stints, progress=progress))
-    table = scores(origins)
-    chosen, why = choose(table)
+    chosen, why = choose(_judgement(past, model, origins))
     now = rules(model, crm_probability(past, model))
     methods = tuple(chosen[w] if chosen[w] == MODEL or now[chosen[w]][w] > 0 else MODEL for w in range(3))
     landmarks = [replace(x.landmark, pit=_judged(x, methods)) for x in origins]
@@ -157,7 +118,24 @@ def record(dataset: Dataset, model: Model, *, progress: Progress | None = None) 
         1.0 if m == MODEL or mean <= 0 else now[m][w] / mean
         for w, (m, mean) in enumerate(zip(methods, means, strict=True))
     ]
-    return Record(origins, table, methods, why, replace(calibration, scale=tuple(float(s) for s in scale)))
+    return Record(origins, methods, why, replace(calibration, scale=tuple(float(s) for s in scale)))
+
+
+def _judgement(past: Dataset, model: Model, origins: Sequence[Origin]) -> pd.DataFrame:
+    """Scores by which a method is chosen: at the same day of past periods.
+
+    Where a rule leads over too few of them, its window is judged on three more days of the same periods.
+    """
+    same = scores(origins)
+    lead = leading(same)
+    short = lead.loc[lead["n"] < MIN_ORIGINS, "window"].unique()
+    if not len(short):
+        return same
+    periods = [model.calendar.at(day_of(x.day)) for x in origins]
+    others = backtest(past, model.calendar, periods=periods, final=model.stints)
+    known = {x.day for x in origins}
+    wide = scores([*origins, *(x for x in others if x.day not in known)])
+    return pd.concat([same[~same["window"].isin(short)], wide[wide["window"].isin(short)]], ignore_index=True)
 
 
 def _judged(origin: Origin, methods: tuple[str, ...]) -> np.ndarray:
@@ -167,7 +145,7 @@ def _judged(origin: Origin, methods: tuple[str, ...]) -> np.ndarray:
         if method != MODEL and np.isfinite(origin.actual[w]):
             rule = origin.rules[method][w]
             scale = rule / origin.expected[w] if rule > 0 and origin.expected[w] > 0 else 1.0
-            pit[w] = origin.to_come[w].cdf(origin.actual[w] / scale)
+            pit[w] = origin.windows[w].to_come.cdf(origin.actual[w] / scale)
     return pit
 
 
@@ -184,18 +162,25 @@ def _enough(final: Stints, day: int) -> bool:
     return int(((deals["outcome"] == WON) & (deals["closed"] <= day)).sum()) >= MIN_WINS
 
 
-def backtest(dataset: Dataset, calendar: Calendar, *, progress: Progress | None = None) -> list[Origin]:
-    """Every origin of every past period that the data cover up to the as-of day, at three days of the period."""
-    final = stints(dataset)
+def backtest(
+    dataset: Dataset,
+    calendar: Calendar,
+    *,
+    periods: Sequence[Period] | None = None,
+    final: Stints | None = None,
+    progress: Progress | None = None,
+) -> list[Origin]:
+    """Every origin of the given periods at three days of the period; of every past period the data cover, if None.
+
+    Parameters
+    ----------
+    final
+        The stints of ``dataset`` as of its own day; made when not given.
+    """
+    final = final or stints(dataset)
     if not len(final.deals):
         return []
-    newest = dataset.as_of
-    first = day_of(int(final.deals["created"].min()))
-    periods = []
-    period = calendar.at(first, 1)
-    while period.end < newest:
-        periods.append(period)
-        period = calendar.at(period.start, 1)
+    periods = _whole_periods(final, calendar) if periods is None else periods
     phases = PHASES[calendar.grain]
     total = len(periods) * len(phases)
     found: list[Origin] = []
@@ -211,6 +196,16 @@ def backtest(dataset: Dataset, calendar: Calendar, *, progress: Progress | None 
     return found
 
 
+def _whole_periods(final: Stints, calendar: Calendar) -> list[Period]:
+    """The periods from the second one of the data to the last that has ended, oldest first."""
+    periods = []
+    period = calendar.at(day_of(int(final.deals["created"].min())), 1)
+    while day_n(period.end) < final.today:
+        periods.append(period)
+        period = calendar.at(period.start, 1)
+    return periods
+
+
 def _origin(known: Dataset, projection: Projection, calibration: Calibration, final: Stints) -> Origin:
     model = projection.model
     outcome = _happened(final)
@@ -218,6 +213,7 @@ def _origin(known: Dataset, projection: Projection, calibration: Calibration, fi
     actual = np.array([outcome.between(a, b) for a, b in zip(starts, model.ends, strict=True)])
     windows = projection.windows
     pit = np.array([w.to_come.cdf(a) if np.isfinite(a) else np.nan for w, a in zip(windows, actual, strict=True)])
+    won, amount = _won_of_open(model, final, starts)
     return Origin(
         day=model.today,
         label=model.periods[0].label,
@@ -229,8 +225,10 @@ def _origin(known: Dataset, projection: Projection, calibration: Calibration, fi
         crps=np.array([_crps(w, a) for w, a in zip(windows, actual, strict=True)]),
         verified=np.array([calibration.verified(w) for w in range(len(windows))]),
         rules=rules(model, crm_probability(known, model)),
-        to_come=tuple(w.to_come for w in windows),
-        landmark=_landmark(projection, final, pit, starts),
+        windows=windows,
+        open_amount=float(model.open_deals.amount.sum()),
+        won_of_open=np.where(np.isfinite(actual), won @ amount, np.nan),
+        landmark=_landmark(projection, won, pit),
     )
 
 
@@ -241,19 +239,24 @@ def _happened(final: Stints) -> Bookings:
     return Bookings(won["closed"].to_numpy(), won["amount"].to_numpy(), first, final.today)
 
 
-def _landmark(projection: Projection, final: Stints, pit: np.ndarray, starts: tuple[int, ...]) -> Landmark:
+def _won_of_open(model: Model, final: Stints, starts: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """(3, open deals) whether each deal open at the model's day was won in each window, and its amount in the end."""
+    ids = model.stints.deals["opportunity_n"].to_numpy()[model.open_deals.row]
+    row = pd.Index(final.deals["opportunity_n"]).get_indexer(ids)
+    deals = final.deals.iloc[row]
+    closed, won = deals["closed"].to_numpy(), (deals["outcome"] == WON).to_numpy() & (row >= 0)
+    inside = [won & (closed > a) & (closed <= b) for a, b in zip(starts, model.ends, strict=True)]
+    return np.array(inside), np.nan_to_num(deals["amount"].to_numpy())
+
+
+def _landmark(projection: Projection, won: np.ndarray, pit: np.ndarray) -> Landmark:
     """Chances before recalibration beside wins, counted by stage and margin."""
     model = projection.model
     held = model.open_deals
-    ids = model.stints.deals["opportunity_n"].to_numpy()[held.row]
-    row = pd.Index(final.deals["opportunity_n"]).get_indexer(ids)
-    closed = final.deals["closed"].to_numpy()[row]
-    won = (final.deals["outcome"] == WON).to_numpy()[row] & (row >= 0)
-    inside = [(won & (closed > a) & (closed <= b)) for a, b in zip(starts, model.ends, strict=True)]
     keys, cell = np.unique(np.stack([held.stage, held.margin]), axis=1, return_inverse=True)
     size = keys.shape[1]
     expected = np.stack([np.bincount(cell, projection.deal_p_raw[:, w], size) for w in range(3)], axis=1)
-    observed = np.stack([np.bincount(cell, hit.astype(float), size) for hit in inside], axis=1)
+    observed = np.stack([np.bincount(cell, hit.astype(float), size) for hit in won], axis=1)
     return Landmark(model.today, model.ends, keys[0], keys[1], expected, observed, pit)
 
 
@@ -279,65 +282,3 @@ def crm_probability(known: Dataset, model: Model) -> np.ndarray:
     table = read_stages(known).set_index("stage")["default_probability"]
     default = deals["stage"].astype("object").map(table).astype("float64").to_numpy()
     return np.where(np.isfinite(own), own, default)
-
-
-def scores(origins: Sequence[Origin]) -> pd.DataFrame:
-    """One row a method and window: WAPE, bias, CRPS (both over the actual revenue), coverage of the 80 % range, n.
-
-    A method is scored on the origins it has a forecast for; ``model_wape`` is the model's on the same ones, so
-    that the two can be compared. A point forecast's CRPS is its absolute error.
-    """
-    rows = []
-    for w in range(3):
-        over = [x for x in origins if np.isfinite(x.actual[w])]
-        for method in (MODEL, *(over[0].rules if over else ())):
-            forecast = np.array([x.expected[w] if method == MODEL else x.rules[method][w] for x in over])
-            rows.append({"method": method, "window": w, **_score(over, forecast, w, is_model=method == MODEL)})
-    return pd.DataFrame(rows)
-
-
-def _score(over: list[Origin], forecast: np.ndarray, w: int, *, is_model: bool) -> dict[str, float | int | None]:
-    actual = np.array([x.actual[w] for x in over])
-    use = np.isfinite(forecast)
-    total = np.abs(actual[use]).sum()
-    if not use.any() or total == 0:
-        return {"wape": None, "bias": None, "crps": None, "coverage80": None, "n": 0, "model_wape": None}
-    error = forecast[use] - actual[use]
-    model = np.array([x.expected[w] for x in over])[use]
-    crps = np.array([x.crps[w] for x in over])[use] if is_model else np.abs(error)
-    held = np.array([x.p10[w] <= x.actual[w] <= x.p90[w] for x in over])[use]
-    return {
-        "wape": float(np.abs(error).sum() / total),
-        "bias": float(error.sum() / total),
-        "crps": float(crps.sum() / total),
-        "coverage80": float(held.mean()) if is_model else None,
-        "n": int(use.sum()),
-        "model_wape": float(np.abs(model - actual[use]).sum() / total),
-    }
-
-
-BETTER_BY = 0.20
-MIN_ORIGINS = 8
-
-
-def choose(table: pd.DataFrame) -> tuple[dict[int, str], str]:
-    """Method used for the mean of each window, and why.
-
-    The model, unless a simple rule's WAPE is more than 20 % below it over at least eight common origins.
-    """
-    chosen, why = {}, []
-    for w in range(3):
-        rows = table[(table["window"] == w) & (table["n"] >= MIN_ORIGINS) & (table["method"] != MODEL)]
-        better = rows[rows["wape"].astype(float) < (1 - BETTER_BY) * rows["model_wape"].astype(float)]
-        if better.empty:
-            chosen[w] = MODEL
-            continue
-        best = better.loc[better["wape"].astype(float).idxmin()]
-        chosen[w] = str(best["method"])
-        why.append(
-            f"window {w}: '{best['method']}' was off by {best['wape']:.0%} of revenue, this model by "
-            f"{best['model_wape']:.0%}, over {int(best['n'])} past forecasts"
-        )
-    if not why:
-        return chosen, "no simple rule was more than 20 % better over eight or more past forecasts"
-    return chosen, "; ".join(why)

@@ -137,10 +137,11 @@ def _rake(ripe: Sequence[Landmark], w: int, stages: int) -> list[np.ndarray]:
     for _ in range(PASSES):
         for factor, (code, size, k) in zip(factors, axes, strict=True):
             g = (np.bincount(code, observed, size) + k) / (np.bincount(code, expected, size) + k)
+            if factor is factors[2]:
+                # Level 0 means "no expected close known", which is no trait of a deal: it learns nothing.
+                g[0] = 1.0
             np.multiply(factor, g, out=factor)
             expected = expected * g[code]
-    # Level 0 of the closes means "no expected close known", which is no trait of a deal: it learns nothing.
-    factors[2][0] = 1.0
     return factors
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import narwhals.stable.v2 as nw
@@ -18,13 +18,17 @@ from kpis.forecast.hazards import Hazards, fit_hazards
 from kpis.forecast.levers import Mix
 from kpis.forecast.margins import margins
 from kpis.forecast.revenue import amount_bin
+from kpis.forecast.risks import Flags, flags
 from kpis.forecast.spells import atom_shares, atoms, expose
 from kpis.periods import Calendar, Period, day_n
 from kpis.pipeline.pacing import BuildUp, Pace, build_up, pace, yields
-from kpis.pipeline.stints import Stints, stints
+from kpis.pipeline.stints import Stints, read_stages, stints
 
 WINDOWS = 3
 """The rest of the current period, and the two that follow."""
+
+MIN_SEGMENT, MAX_SEGMENTS = 30, 8
+"""A segment with fewer new deals has no speed of its own to speak of; more segments than this nobody reads."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,15 @@ class Groups:
 
 @dataclass(frozen=True)
 class OpenDeals:
-    """Where each open deal stands: row in the deals table, class, stage, days in stage, margin, expected amount."""
+    """Where each open deal stands: class, stage, days in stage, margin, expected amount if won.
+
+    Parameters
+    ----------
+    row
+        (open deals,) row in the deals table.
+    group
+        (open deals,) which of the model's groups it is counted in.
+    """
 
     row: np.ndarray
     deal_class: np.ndarray
@@ -60,6 +72,7 @@ class OpenDeals:
     age: np.ndarray
     margin: np.ndarray
     amount: np.ndarray
+    group: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -78,6 +91,8 @@ class Model:
         The open deals one by one (for lists), and counted (for projections).
     marks
         Deals created in the last 364 days, as counts: the kind of deals that will be created.
+    by_source
+        The part of ``marks`` that came from each source: the same groups, other counts.
     atom
         Outcome -> share of deals created that are won or lost at once, and their mean amount.
     """
@@ -95,6 +110,7 @@ class Model:
     open_deals: OpenDeals
     groups: Groups
     marks: Groups
+    by_source: dict[str, Groups]
     atom: dict[int, tuple[float, float]]
     won: float
     won_count: int
@@ -105,6 +121,11 @@ class Model:
         frame = self.dataset.frame("opportunities", self.dataset.engine.cursor())
         text = dict.fromkeys(("opportunity_id", "name", "account_id", "next_step"), "text")
         return collect(frame.filter(nw.col("closed_at_n").is_null()), text).set_index("opportunity_id")
+
+    @cached_property
+    def flags(self) -> Flags:
+        """What could keep each open deal from coming through."""
+        return flags(self)
 
     @cached_property
     def build_up(self) -> list[BuildUp]:
@@ -119,6 +140,30 @@ class Model:
         """Where the pipeline of the next two periods stands on the way to its first day; None for the current."""
         won = yields(self.dataset, self.build_up, self.stints.bookings)
         return (None, *(pace(self.build_up, p, self.today, won) for p in self.periods[1:]))
+
+    @cached_property
+    def segments(self) -> dict[str, tuple[int, np.ndarray]]:
+        """Deals created lately by segment: how many, and (classes, stages) their amount by first night, per deal.
+
+        The largest segments that have at least 30 of them, the largest first; empty where none is known.
+        """
+        rows, stage = _recent(self.stints)
+        named = self.stints.deals["segment"].astype("object").to_numpy()[rows]
+        amount = self.amounts.first[rows] * self.amounts.ratio[stage]
+        held = pd.Series(named).value_counts()
+        found = {}
+        for name, n in held[held >= MIN_SEGMENT].head(MAX_SEGMENTS).items():
+            own = named == name
+            mix = np.zeros(self.mix.created.shape)
+            np.add.at(mix, (self.hazards.deal_class[rows[own]], stage[own]), amount[own])
+            found[str(name)] = int(n), mix / n
+        return found
+
+    @cached_property
+    def process(self) -> tuple[str, ...]:
+        """The stages that lists show, in the order of the process: also those that no history tells apart."""
+        listed = tuple(read_stages(self.dataset)["stage"]) if self.dataset.has("stages") else ()
+        return (*listed, *(name for name in self.stages if name not in listed))
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -146,7 +191,8 @@ def fit(dataset: Dataset, calendar: Calendar | None = None) -> Model:
     ends = tuple(day_n(p.end) for p in periods)
     hazards = fit_hazards(found, expose(found), calendar)
     amounts = fit_amounts(found)
-    open_deals = _open_deals(found, hazards, amounts, ends)
+    open_deals, groups = _open_deals(found, hazards, amounts, ends)
+    marks, by_source = _marks(found, hazards, amounts)
     this_period = found.bookings[found.bookings["closed"] >= day_n(periods[0].start)]
     return Model(
         dataset=dataset,
@@ -160,22 +206,25 @@ def fit(dataset: Dataset, calendar: Calendar | None = None) -> Model:
         creation=forecast_creation(found, ends[-1] - found.today),
         mix=_mix(found, hazards),
         open_deals=open_deals,
-        groups=_group(open_deals.deal_class, open_deals.stage, open_deals.age, open_deals.margin, open_deals.amount),
-        marks=_marks(found, hazards, amounts),
+        groups=groups,
+        marks=marks,
+        by_source=by_source,
         atom=atom_shares(found, amounts.known, found.today - MARK_DAYS),
         won=float(this_period["amount"].sum()),
         won_count=len(this_period),
     )
 
 
-def _open_deals(found: Stints, hazards: Hazards, amounts: Amounts, ends: tuple[int, ...]) -> OpenDeals:
-    """The spell each open deal is in."""
+def _open_deals(found: Stints, hazards: Hazards, amounts: Amounts, ends: tuple[int, ...]) -> tuple[OpenDeals, Groups]:
+    """The spell each open deal is in, one by one and counted."""
     spells = found.spells
     current = spells[(spells["cause"] == -1) & is_open(found)[spells["deal"].to_numpy()]]
     row, stage = current["deal"].to_numpy(), current["stage"].to_numpy()
     age = found.today - current["entry"].to_numpy()
     margin = margins(found, row, ends, hazards.covariates[0].code)
-    return OpenDeals(row, hazards.deal_class[row], stage, age, margin, amounts.known[row] * amounts.ratio[stage])
+    amount = amounts.known[row] * amounts.ratio[stage]
+    groups, group = _group(hazards.deal_class[row], stage, age, margin, amount)
+    return OpenDeals(row, hazards.deal_class[row], stage, age, margin, amount, group), groups
 
 
 def _first_stage(found: Stints) -> np.ndarray:
@@ -199,11 +248,19 @@ def _recent(found: Stints) -> tuple[np.ndarray, np.ndarray]:
     return rows, first[rows]
 
 
-def _marks(found: Stints, hazards: Hazards, amounts: Amounts) -> Groups:
+def _marks(found: Stints, hazards: Hazards, amounts: Amounts) -> tuple[Groups, dict[str, Groups]]:
+    """The kinds of recent deals, and how many of each kind came from each source."""
     rows, stage = _recent(found)
     amount = amounts.first[rows] * amounts.ratio[stage]
     none = np.zeros(len(rows), dtype=np.int64)
-    return _group(hazards.deal_class[rows], stage, none, none, amount)
+    marks, group = _group(hazards.deal_class[rows], stage, none, none, amount)
+    source = found.deals["source"].iloc[rows]
+    code = source.cat.codes.to_numpy()
+    return marks, {
+        str(name): _count(marks, group[code == k], amount[code == k])
+        for k, name in enumerate(source.cat.categories)
+        if (code == k).any()
+    }
 
 
 def _mix(found: Stints, hazards: Hazards) -> Mix:
@@ -221,15 +278,19 @@ def _mix(found: Stints, hazards: Hazards) -> Mix:
 
 def _group(
     deal_class: np.ndarray, stage: np.ndarray, age: np.ndarray, margin: np.ndarray, amount: np.ndarray
-) -> Groups:
+) -> tuple[Groups, np.ndarray]:
+    """The deals as counts, and the group of each deal."""
     keys = np.stack([deal_class, stage, age, margin, amount_bin(amount)])
     unique, group = np.unique(keys, axis=1, return_inverse=True)
-    size = unique.shape[1]
-    return Groups(
-        deal_class=unique[0],
-        stage=unique[1],
-        age=unique[2],
-        margin=unique[3],
+    empty = np.zeros(unique.shape[1])
+    return _count(Groups(*unique[:4], n=empty, total=empty, squares=empty), group, amount), group
+
+
+def _count(groups: Groups, group: np.ndarray, amount: np.ndarray) -> Groups:
+    """The same groups with the number of these deals in each, and the sums of their amounts."""
+    size = len(groups.n)
+    return replace(
+        groups,
         n=np.bincount(group, minlength=size).astype(float),
         total=np.bincount(group, amount, size),
         squares=np.bincount(group, amount**2, size),

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import narwhals.stable.v2 as nw
 import numpy as np
 
+from kpis.engine import collect
 from kpis.forecast.levers import overall_rate, stage_rates
 from kpis.forecast.model import Model
 from kpis.forecast.rates import rates
 from kpis.periods import day_n, day_of
 from kpis.pipeline.stints import WON
+from kpis.pipeline.visits import states
 
 MEMORY = 728
 PERIODS = 12
 MIN_DEALS = 10
 """A period with fewer deals says nothing about the range of a rate."""
+
+
+MIN_PAST = 4
+"""Fewer past values are no history to compare with."""
+
+MONTHS = 36
 
 
 @dataclass(frozen=True)
@@ -40,20 +50,24 @@ class Estimate:
 
 
 def estimates(model: Model) -> dict[str, Estimate]:
-    """Sales cycle (days), new opportunities (per month), deal size (money), close rates (share).
+    """Sales cycle (days), new opportunities (per month), deal size (money), close rates and slippage (share).
 
-    Keys: ``sales_cycle``, ``new_opportunities``, ``deal_size``, ``close_rate`` and ``close_rate:<stage>``.
+    Keys: ``sales_cycle``, ``new_opportunities``, ``new_opportunities:<source>``, ``deal_size``, ``close_rate``,
+    ``close_rate:<stage>``, ``slippage``.
     """
     base = rates(model.hazards)
     found = {
         "sales_cycle": _cycle(model),
         "new_opportunities": _creation(model),
         "deal_size": _size(model),
+        "slippage": _slippage(model),
         "close_rate": _close(model, None, overall_rate(base, model.mix)),
     }
     for stage, (name, rate) in enumerate(zip(model.stages, stage_rates(base, model.mix), strict=True)):
         if np.isfinite(rate):
             found[f"close_rate:{name}"] = _close(model, stage, float(rate))
+    for source in model.by_source:
+        found[f"new_opportunities:{source}"] = _creation(model, source)
     return found
 
 
@@ -66,10 +80,37 @@ def _past(model: Model) -> list[tuple[int, int]]:
 
 def _range(values: list[float]) -> tuple[float | None, float | None, int]:
     usable = [v for v in values if np.isfinite(v)]
-    if len(usable) < 4:
+    if len(usable) < MIN_PAST:
         return None, None, len(usable)
     low, high = np.quantile(usable, [0.1, 0.9])
     return float(low), float(high), len(usable)
+
+
+def by_month(day: np.ndarray, amount: np.ndarray, today: int) -> np.ndarray:
+    """Sum of ``amount`` in each of the last 36 whole calendar months that the data cover, oldest first.
+
+    The month of the first record is left out: the data may begin in its middle.
+    """
+    if not len(day):
+        return np.zeros(0)
+    this = _month(np.array(today))
+    months = max(0, min(MONTHS, int(this - _month(day.min())) - 1))
+    late = day > today - 31 * (MONTHS + 1)
+    ago = this - _month(day[late])
+    inside = (ago >= 1) & (ago <= months)
+    return np.bincount(ago[inside] - 1, amount[late][inside], months)[::-1]
+
+
+def _month(day: np.ndarray) -> np.ndarray:
+    """Calendar months from January 1970 to whole-number days."""
+    return day.astype("datetime64[D]").astype("datetime64[M]").astype(int)
+
+
+def share_below(value: float, past: Sequence[float] | np.ndarray) -> float | None:
+    """Share of the company's own past values that lie below ``value``; None where fewer than four are known."""
+    known = np.asarray(past, dtype=float)
+    known = known[np.isfinite(known)]
+    return float((known < value).mean()) if len(known) >= MIN_PAST else None
 
 
 def _won(model: Model) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -101,15 +142,54 @@ def _size(model: Model) -> Estimate:
     return Estimate(value, low, high, int(recent.sum()), periods)
 
 
-def _creation(model: Model) -> Estimate:
-    """Opportunities per month: the forecast for the next 91 days, and the rate of past periods."""
-    created = model.stints.deals["created"].to_numpy()
+def _creation(model: Model, source: str = "") -> Estimate:
+    """Opportunities per month: the forecast for the next 91 days, and the rate of past periods.
+
+    A source's forecast is its share of the last 364 days' deals.
+    """
+    deals = model.stints.deals
+    created = deals["created"].to_numpy()
     ahead = model.creation.per_day[:91]
     value = float(ahead.mean() * 365.25 / 12) if len(ahead) else 0.0
+    if source:
+        created = created[(deals["source"] == source).to_numpy()]
+        value *= float(model.by_source[source].n.sum() / model.marks.n.sum())
     past = _past(model)
     counts = [float(((created >= a) & (created <= b)).sum() / (b - a + 1) * 365.25 / 12) for a, b in past]
     low, high, periods = _range(counts)
     return Estimate(value, low, high, int((created > model.today - 364).sum()), periods)
+
+
+def bookings(model: Model) -> Estimate:
+    """Money won in a period: the median of past ones, and the range that targets are held against."""
+    won = model.stints.bookings
+    closed, amount = won["closed"].to_numpy(), won["amount"].to_numpy()
+    inside = [(closed >= a) & (closed <= b) for a, b in _past(model)]
+    sums = [float(amount[i].sum()) for i in inside]
+    low, high, periods = _range(sums)
+    n = int(np.sum(inside))
+    return Estimate(float(np.median(sums)) if sums else float("nan"), low, high, n, periods)
+
+
+def _slippage(model: Model) -> Estimate:
+    """Share of the deals due in a period, on today's day of it, that were still open after its end."""
+    if not model.dataset.has("opportunity_history", "opportunity_id", "changed_at", "expected_close"):
+        return Estimate(0.0, None, None, 0, 0)
+    elapsed = model.today - day_n(model.periods[0].start)
+    counts = [_due(model, min(a + elapsed, b), b) for a, b in _past(model)]
+    due, pushed = (sum(c[k] for c in counts) for k in (0, 1))
+    low, high, periods = _range([b / a for a, b in counts if a >= MIN_DEALS])
+    return Estimate(pushed / due if due else 0.0, low, high, due, periods)
+
+
+def _due(model: Model, day: int, end: int) -> tuple[int, int]:
+    """Deals open at the end of ``day`` and expected to close by ``end``, and those of them still open after it."""
+    frame = states(model.dataset, model.dataset.engine.cursor())
+    close = nw.col("expected_close_n")
+    frame = frame.filter((nw.col("since") <= day) & (nw.col("until") > day) & (close > day) & (close <= end))
+    frame = frame.with_columns(pushed=nw.when(nw.col("closed") > end).then(1).otherwise(0))
+    counted = collect(frame.group_by("pushed").agg(n=nw.len()), {"pushed": "int", "n": "int"})
+    return int(counted["n"].sum()), int(counted.loc[counted["pushed"] == 1, "n"].sum())
 
 
 def _close(model: Model, stage: int | None, value: float) -> Estimate:

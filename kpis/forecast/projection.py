@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from kpis.assumptions import Assumptions
+from kpis.errors import AssumptionError
 from kpis.forecast.calibration import Calibration, capped, neutral
 from kpis.forecast.levers import apply
 from kpis.forecast.model import Groups, Model, OpenDeals
-from kpis.forecast.rates import Rates
+from kpis.forecast.rates import Rates, passage
 from kpis.forecast.recursion import Values, value
 from kpis.forecast.revenue import SHOCK, Arrivals, Cells, Distribution, amount_bin, cells, distribution
 from kpis.periods import Period
@@ -27,8 +30,6 @@ class Window:
         Already won in the period.
     open_deals, new
         The parts of what is still to come.
-    to_come
-        Distribution of what is still to come, as the model has it.
     index, calibration
         Number of the window, and how the model's probability levels are to be read.
     """
@@ -39,7 +40,11 @@ class Window:
     won: float
     open_deals: Cells
     new: Arrivals
-    to_come: Distribution
+
+    @cached_property
+    def to_come(self) -> Distribution:
+        """Distribution of what is still to come, as the model has it; made when it is asked for first."""
+        return distribution(self.open_deals, self.new, SHOCK[self.index])
 
     @property
     def expected(self) -> float:
@@ -78,55 +83,147 @@ class Projection:
 
     Parameters
     ----------
-    deal_p, deal_p_raw
-        (deals open today, 3) probability to be won in each window, and the same before recalibration.
+    values
+        Chances by class, stage and age, before recalibration.
+    held, group_p
+        The open deals as counts, with the amounts that are assumed, and (3, groups) their recalibrated chances.
+    marks
+        The deals to come as counts, with the mix that is assumed; the lever of deal size is not in them.
     value_created
         (D, 3) expected money in each window from one deal created on day today+1+d.
+    created_p
+        (3, D, classes, stages) chance to be won in each window, of a deal created on such a day that spends its
+        first night there.
+    at_once
+        (3, D, 2) share of the deals created that is won at once, by window and day, and their mean amount.
     """
 
     model: Model
     assumptions: Assumptions
     rates: Rates
+    values: Values
     windows: tuple[Window, ...]
-    deal_p: np.ndarray
-    deal_p_raw: np.ndarray
+    held: Groups
+    group_p: np.ndarray
+    marks: Groups
     value_created: np.ndarray
     per_day: np.ndarray
+    created_p: np.ndarray
+    at_once: np.ndarray
+
+    @property
+    def calibration(self) -> Calibration:
+        """How the model's chances and probability levels are to be read."""
+        return self.windows[0].calibration
+
+    @cached_property
+    def deal_p(self) -> np.ndarray:
+        """(open deals, 3) probability to be won in each window; for lists, since no sum needs the single deal."""
+        p = _open_p(self.values, self.rates, self.model.open_deals, self.calibration)
+        return _slipped(p, self.assumptions.slippage).T
+
+    @property
+    def deal_p_raw(self) -> np.ndarray:
+        """(open deals, 3) the same before recalibration and slippage."""
+        return _by_age(self.values, self.rates, self.model.open_deals).T
+
+    @property
+    def deal_amount(self) -> np.ndarray:
+        """(open deals,) expected amount if won, with the size that is assumed."""
+        return self.model.open_deals.amount * _open_size(self.assumptions)
+
+    def without(self, w: int, deals: np.ndarray) -> Window:
+        """A window as it would be without these open deals (positions in ``model.open_deals``)."""
+        gone, amount = self.model.open_deals.group[deals], self.deal_amount[deals]
+        left = replace(
+            self.held,
+            n=_less(self.held.n, gone, np.ones(len(gone))),
+            total=_less(self.held.total, gone, amount),
+            squares=_less(self.held.squares, gone, amount**2),
+        )
+        empty = left.n < 0.5
+        left = replace(left, total=np.where(empty, 0.0, left.total), squares=np.where(empty, 0.0, left.squares))
+        # The bins stay those of all deals, so that nothing else changes with the deals taken out.
+        return replace(self.windows[w], open_deals=_cells(self.model, left, self.group_p[w], _bins(self.held)))
+
+    @cached_property
+    def eventual(self) -> np.ndarray:
+        """(classes, stages) chance to be won in the end, of a deal that enters the stage now."""
+        return passage(self.rates).eventual()
+
+    def worth_created(self, amounts: np.ndarray) -> np.ndarray:
+        """(D, 3) expected money in each window from one deal created on day today+1+d, of a mix of its own.
+
+        Parameters
+        ----------
+        amounts
+            (classes, stages) amount of the mix's deals that spend their first night there, per deal of the mix.
+        """
+        staying = _share_staying(self.model) * self.assumptions.deal_size
+        slow = np.tensordot(self.created_p, amounts, axes=2) * staying
+        return (slow + self.at_once[..., 0] * self.at_once[..., 1]).T
 
 
-def project(model: Model, assumptions: Assumptions | None = None, calibration: Calibration | None = None) -> Projection:
-    """Run the recursion under the assumptions and gather the distribution of each window."""
+@dataclass(frozen=True)
+class Course:
+    """How deals fare by class, stage and age: what cycle and close rates decide, before any volume, size or slip."""
+
+    rates: Rates
+    values: Values
+
+
+def course(model: Model, assumptions: Assumptions) -> Course:
+    """Run the recursion under the cycle and the close rates of the assumptions."""
+    r = apply(model.hazards, model.mix, assumptions, model.stages)
+    return Course(r, value(r, model.today, model.ends, model.calendar))
+
+
+def project(
+    model: Model,
+    assumptions: Assumptions | None = None,
+    calibration: Calibration | None = None,
+    fares: Course | None = None,
+) -> Projection:
+    """Gather the distribution of each window under the assumptions.
+
+    Parameters
+    ----------
+    fares
+        The course of deals under the same cycle and close rates, where it is known already.
+    """
     assumptions = assumptions or Assumptions()
     calibration = calibration or neutral(len(model.stages))
-    r = apply(model.hazards, model.mix, assumptions, model.stages)
-    v = value(r, model.today, model.ends, model.calendar)
-    size_open = assumptions.deal_size if assumptions.deal_size_open else 1.0
-    p_group = _slipped(_open_p(v, r, model.groups, calibration), assumptions.slippage)
-    held = _scaled(model.groups, size_open)
-    marks = _scaled(model.marks, assumptions.deal_size)
-    per_day = model.creation.per_day * assumptions.new_opportunities
+    fares = fares or course(model, assumptions)
+    r, v = fares.rates, fares.values
+    group_p = _slipped(_open_p(v, r, model.groups, calibration), assumptions.slippage)
+    held = _scaled(model.groups, _open_size(assumptions))
+    mixed = _mixed(model, assumptions.new_opportunities_by_source)
+    marks = _scaled(mixed, assumptions.deal_size)
+    per_day = model.creation.per_day * assumptions.new_opportunities * _times(mixed.n.sum(), model.marks.n.sum())
     at_once = _at_once(model, len(per_day), assumptions.deal_size)
     at_once[..., 0] = _slipped(at_once[..., 0], assumptions.slippage)
-    chances = _slipped(_created_p(v, marks), assumptions.slippage)
+    created_p = _slipped(v.created.transpose(1, 0, 2, 3), assumptions.slippage)
+    chances = created_p[:, :, marks.deal_class, marks.stage]
 
     windows = []
     for w, period in enumerate(model.periods):
-        open_cells = cells(p_group[w], held.n, held.total, held.squares, _bins(held), model.amounts.cv)
+        open_cells = _cells(model, held, group_p[w], _bins(held))
         arrivals = _arrivals(per_day, chances[w], marks, model, at_once[w])
         won = model.won if w == 0 else 0.0
-        windows.append(
-            Window(w, calibration, period, won, open_cells, arrivals, distribution(open_cells, arrivals, SHOCK[w]))
-        )
-    deals = model.open_deals
+        windows.append(Window(w, calibration, period, won, open_cells, arrivals))
     return Projection(
         model=model,
         assumptions=assumptions,
         rates=r,
+        values=v,
         windows=tuple(windows),
-        deal_p=_slipped(_open_p(v, r, deals, calibration), assumptions.slippage).T,
-        deal_p_raw=_by_age(v, r, deals).T,
+        held=held,
+        group_p=group_p,
+        marks=mixed,
         value_created=_value_created(chances, marks, model, at_once).T,
         per_day=per_day,
+        created_p=created_p,
+        at_once=at_once,
     )
 
 
@@ -151,6 +248,44 @@ def _slipped(p: np.ndarray, share: float) -> np.ndarray:
     return moved
 
 
+def _mixed(model: Model, times: Mapping[str, float]) -> Groups:
+    """Deals to come by kind, with each source's part of them multiplied."""
+    marks = model.marks
+    for source, factor in times.items():
+        if source not in model.by_source:
+            raise AssumptionError(
+                f"No opportunity of the last year has the source '{source}'",
+                place="new_opportunities_by_source",
+                way_out=f"Sources: {', '.join(model.by_source) or 'none is known'}",
+            )
+        part, more = model.by_source[source], factor - 1.0
+        marks = replace(
+            marks,
+            n=marks.n + more * part.n,
+            total=marks.total + more * part.total,
+            squares=marks.squares + more * part.squares,
+        )
+    return marks
+
+
+def _times(after: float, before: float) -> float:
+    """How many times as much; 1 where there was nothing."""
+    return float(after / before) if before > 0 else 1.0
+
+
+def _open_size(assumptions: Assumptions) -> float:
+    """Factor on the amounts of open deals."""
+    return assumptions.deal_size if assumptions.deal_size_open else 1.0
+
+
+def _cells(model: Model, held: Groups, p: np.ndarray, bins: np.ndarray) -> Cells:
+    return cells(p, held.n, held.total, held.squares, bins, model.amounts.cv)
+
+
+def _less(counted: np.ndarray, group: np.ndarray, taken: np.ndarray) -> np.ndarray:
+    return counted - np.bincount(group, taken, len(counted))
+
+
 def _scaled(groups: Groups, factor: float) -> Groups:
     if factor == 1:
         return groups
@@ -159,11 +294,6 @@ def _scaled(groups: Groups, factor: float) -> Groups:
 
 def _bins(groups: Groups) -> np.ndarray:
     return amount_bin(groups.total / np.maximum(groups.n, 1))
-
-
-def _created_p(v: Values, marks: Groups) -> np.ndarray:
-    """(W, D, groups) probability to win in each window, of a deal like each group created on each day."""
-    return v.created[:, :, marks.deal_class, marks.stage].transpose(1, 0, 2)
 
 
 def _share_staying(model: Model) -> float:

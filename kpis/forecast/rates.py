@@ -151,28 +151,36 @@ def occupancy(r: Rates) -> np.ndarray:
 
 def passage(r: Rates) -> Passage:
     """Sum the hazards over the days of a visit."""
-    days = occupancy(r)
-    scale = np.minimum(1.0, CAP / np.maximum(r.won + r.lost + r.moving, 1e-300))
-    won = (days * scale * r.won).sum(-1)
-    move = np.einsum("csu,sju->csj", days * scale * r.forward, r.move)
+    days = occupancy(r) * kept(r)
+    won = (days * r.won).sum(-1)
+    move = np.einsum("csu,sju->csj", days * r.forward, r.move)
     return Passage(won, move)
+
+
+def kept(r: Rates) -> np.ndarray:
+    """(C, S, U) what exit probabilities are multiplied by where they would sum to more than CAP."""
+    return np.minimum(1.0, CAP / np.maximum(r.won + r.lost + r.moving, 1e-300))
 
 
 def shift_odds(r: Rates, stage: int, delta: float) -> Rates:
     """Shift the log-odds of forward against lost in one stage, total exit intensity kept."""
-    ahead = r.won[:, stage] + r.moving[:, stage]
-    behind = r.lost[:, stage]
-    total = ahead + behind
-    live = (ahead > 0) & (behind > 0)
-    share = np.where(live, ahead / np.where(total > 0, total, 1), 0.5)
-    new = expit(logit(share) + delta)
-    up = np.where(live, new / share, 1.0)
-    down = np.where(live, (1 - new) / (1 - share), 1.0)
+    up, down = odds_factors(r, stage, delta)
     won, lost, forward = r.won.copy(), r.lost.copy(), np.array(r.forward)
     won[:, stage] *= up
     forward[:, stage] *= up
     lost[:, stage] *= down
     return replace(r, won=won, lost=lost, forward=forward)
+
+
+def odds_factors(r: Rates, stage: int, delta: float) -> tuple[np.ndarray, np.ndarray]:
+    """(C, U) factors on forward and on lost hazards of a stage whose log-odds are shifted; 1 where one of them is 0."""
+    ahead = r.won[:, stage] + r.forward[:, stage] * r.move[stage].sum(0)
+    behind = r.lost[:, stage]
+    total = ahead + behind
+    live = (ahead > 0) & (behind > 0)
+    share = np.where(live, ahead / np.where(total > 0, total, 1), 0.5)
+    new = expit(logit(share) + delta)
+    return np.where(live, new / share, 1.0), np.where(live, (1 - new) / (1 - share), 1.0)
 
 
 def eventual_by_age(r: Rates) -> np.ndarray:
@@ -182,7 +190,7 @@ def eventual_by_age(r: Rates) -> np.ndarray:
     """
     after = passage(r).eventual()
     total = r.won + r.lost + r.moving
-    scale = np.minimum(1.0, CAP / np.maximum(total, 1e-300))
+    scale = kept(r)
     gain = scale * (r.won + r.forward * np.einsum("sju,cj->csu", r.move, after))
     stay = 1 - total * scale
     daily = gain.shape[-1] - len(r.far)

@@ -52,19 +52,23 @@ def value(
     steps = {p: _step(r, p, outcome) for p in np.unique(phases)}
 
     daily, onward = longest - len(r.far), r.onward
-    v, new = np.zeros(shape), np.zeros(shape)
+    v, new, gained = np.zeros(shape), np.zeros(shape), np.empty(shape)
     created = np.zeros((len(days), len(ends), n_classes, n_stages))
     for d in range(len(days) - 1, -1, -1):
         w = window[d]
         created[d] = v[..., 0]
         stay, forward, hit = steps[phases[d]]
-        live, out = v[w:], new[w:]
-        np.multiply(stay[..., :-1], live[..., 1:], out=out[..., :-1])
+        live, out, arriving = v[w:], new[w:], gained[w:]
+        # In one run through memory, three times as fast as age by age: what a stage's last age gets from the next
+        # stage's first one is set right below.
+        row = (len(live), -1)
+        np.multiply(stay.reshape(-1)[:-1], live.reshape(row)[:, 1:], out=out.reshape(row)[:, :-1])
         following = np.concatenate([live[..., daily + 1 :], live[..., -1:]], axis=-1)
         out[..., daily:] = stay[..., daily:] * (onward * following + (1 - onward) * live[..., daily:])
         if n_stages > 1:
-            arriving = live[..., 0].reshape(-1, n_stages) @ to
-            out += forward * arriving.reshape(-1, n_classes, n_stages, longest)
+            np.matmul(live[..., 0].reshape(-1, n_stages), to, out=arriving.reshape(-1, n_stages * longest))
+            arriving *= forward
+            out += arriving
         out[0] += hit
         v, new = new, v
         new[:w] = 0.0
@@ -77,4 +81,6 @@ def _step(r: Rates, phase: int, outcome: str) -> tuple[np.ndarray, np.ndarray, n
     won, lost, moving = r.won * r.calendar_won[phase], r.lost * r.calendar_lost[phase], r.moving
     total = won + lost + moving
     scale = np.minimum(1.0, CAP / np.maximum(total, 1e-300))
-    return 1 - total * scale, r.forward * scale, (won if outcome == "won" else lost) * scale
+    parts = 1 - total * scale, r.forward * scale, (won if outcome == "won" else lost) * scale
+    stay, forward, hit = map(np.ascontiguousarray, parts)
+    return stay, forward, hit

@@ -9,13 +9,15 @@ from scipy.optimize import brentq
 from scipy.special import ndtri
 
 from kpis.forecast.projection import Projection
-from kpis.forecast.rates import passage
 from kpis.forecast.revenue import POINTS, Arrivals, Cells, Series, shock_sigma
 from kpis.pipeline.stints import WON
 
 TERMS = 512
 LARGEST = 20.0
 """More than this many times today's pipeline, or today's creation, is no plan but a different company."""
+
+ALL = "All"
+"""Name of all segments together."""
 
 TOO_LATE = "the last day on which a new opportunity has half of its worth in time has passed"
 
@@ -53,7 +55,7 @@ def required(projection: Projection, w: int, target: float, confidence: float, s
     to_go = (target - window.won) / window.scale
     # The confidence is meant as calibrated; the solver works on the model's own probability levels.
     confidence = 1 - window.calibration.to_level(w, 1 - confidence)
-    last = _last_useful(projection, w)
+    last = _last_useful(projection, projection.value_created, _usual(projection))[w]
     today = projection.model.today
     reasons = [] if last is not None else [TOO_LATE]
     if to_go <= 0:
@@ -73,24 +75,40 @@ def required(projection: Projection, w: int, target: float, confidence: float, s
     return Required(times, missing / worth, last, tuple(reasons))
 
 
-def _last_useful(projection: Projection, w: int) -> int | None:
-    """Last creation day with half of the eventual value by the end of the window."""
-    by_end = projection.value_created[:, : w + 1].sum(1)
-    eventual = _eventual_value(projection)
-    enough = np.flatnonzero(by_end >= 0.5 * eventual)
-    return int(projection.model.today + 1 + enough[-1]) if len(enough) and eventual > 0 else None
+def last_useful_days(projection: Projection) -> dict[str, tuple[int | None, ...]]:
+    """Segment -> last useful creation day for each window, by the segment's own speed and stages; first of ALL."""
+    every = _last_useful(projection, projection.value_created, _usual(projection))
+    return {ALL: every} | {
+        name: _last_useful(projection, projection.worth_created(mix), float((projection.eventual * mix).sum()))
+        for name, (_, mix) in projection.model.segments.items()
+    }
 
 
-def _eventual_value(projection: Projection) -> float:
-    """Expected money that one opportunity created now brings in the end, over any horizon."""
-    marks, model = projection.model.marks, projection.model
-    eventual = passage(projection.rates).eventual()[marks.deal_class, marks.stage]
-    total = marks.n.sum()
+def _last_useful(projection: Projection, value: np.ndarray, eventual: float) -> tuple[int | None, ...]:
+    """Last creation day with half of the eventual value by the end of each window.
+
+    Parameters
+    ----------
+    value
+        (D, 3) expected money in each window from one deal created on each day.
+    eventual
+        Expected money that one deal of several days' life brings in the end, before the lever of deal size.
+    """
+    model = projection.model
     staying = 1.0 - sum(share for share, _ in model.atom.values())
-    size = projection.assumptions.deal_size
-    slow = float(eventual @ marks.total) * size * staying / total if total else 0.0
     won_share, won_amount = model.atom[WON]
-    return slow + won_share * won_amount * size
+    whole = (eventual * staying + won_share * won_amount) * projection.assumptions.deal_size
+    if whole <= 0:
+        return (None,) * value.shape[1]
+    enough = [np.flatnonzero(by_end >= 0.5 * whole) for by_end in value.cumsum(1).T]
+    return tuple(int(model.today + 1 + days[-1]) if len(days) else None for days in enough)
+
+
+def _usual(projection: Projection) -> float:
+    """Expected money that one new deal of the usual mix brings in the end."""
+    marks = projection.marks
+    total = marks.n.sum()
+    return float(projection.eventual[marks.deal_class, marks.stage] @ marks.total) / total if total else 0.0
 
 
 def _times(

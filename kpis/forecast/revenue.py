@@ -23,7 +23,7 @@ CERTAIN = 1 - 1e-12
 FEW_DEALS, FEW_ARRIVALS = 10, 5.0
 """Below both, the sum is too coarse for a smooth series and is drawn instead."""
 
-SHOCK = (0.15, 0.30, 0.40)
+SHOCK = (0.15, 0.20, 0.25)
 """Coefficient of variation of the common shock in the current, next and next but one period."""
 
 

@@ -14,11 +14,12 @@ from kpis.pipeline.stints import LOST, WON
 ALPHAS = np.arange(0.02, 0.62, 0.02)
 YEAR = 364
 
+MEAN_OF_FOUR = "mean of last 4 periods"
 RULES = (
-    "mean of last 4 periods",
-    "last period",
-    "same period last year",
     "same month of the previous quarter",
+    "same period last year",
+    MEAN_OF_FOUR,
+    "last period",
     "exponential smoothing",
     "CRM probability x CRM date",
     "historic win rate x pipeline",
@@ -75,10 +76,11 @@ def rules(model: Model, crm_probability: np.ndarray) -> dict[str, np.ndarray]:
     starts = (model.today, *model.ends[:-1])
     by_month = calendar.grain == "month"
     found = {
-        "mean of last 4 periods": [mean([part(w, -w - k) for k in (1, 2, 3, 4)]) for w in range(3)],
-        "last period": [part(w, -w - 1) for w in range(3)],
-        "same period last year": [part(w, -per_year) for w in range(3)],
+        # Two rules can be one number (the month before the next but two); the seasonal one then gives the name.
         "same month of the previous quarter": [part(w, -3) if by_month else float("nan") for w in range(3)],
+        "same period last year": [part(w, -per_year) for w in range(3)],
+        MEAN_OF_FOUR: [mean([part(w, -w - k) for k in (1, 2, 3, 4)]) for w in range(3)],
+        "last period": [part(w, -w - 1) for w in range(3)],
         "exponential smoothing": [smoothed * (b - a) / 7 for a, b in zip(starts, model.ends, strict=True)],
         "CRM probability x CRM date": _by_date(model, crm_probability),
         "historic win rate x pipeline": _by_date(model, np.full(len(model.open_deals.row), _win_rate(model))),

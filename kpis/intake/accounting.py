@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -27,6 +28,10 @@ class FileReport:
     read, accepted, rejected, merged
         Rows. Merged are exact duplicates, older states that became history, and rows of a lookup whose
         values were joined into another table.
+    joined
+        True for a lookup: its columns were joined into ``table``.
+    samples
+        Column -> a few different values of it as written, for the person who checks the mapping.
     """
 
     file: str
@@ -41,10 +46,13 @@ class FileReport:
     rejects: tuple[Reject, ...] = ()
     warnings: tuple[str, ...] = ()
     questions: tuple[str, ...] = field(default=())
+    joined: bool = False
+    samples: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False, compare=False)
 
     def document(self) -> dict[str, Any]:
-        """The report as ``check`` prints it."""
-        return asdict(self) | {"warnings": [*self.questions, *self.warnings]}
+        """The report as ``check`` prints it: without the samples, which are the company's data."""
+        whole = asdict(self) | {"warnings": [*self.questions, *self.warnings]}
+        return {key: value for key, value in whole.items() if key != "samples"}
 
 
 @dataclass(frozen=True)

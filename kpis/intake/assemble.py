@@ -26,6 +26,7 @@ from kpis.intake.accounting import Defect, FileReport
 from kpis.intake.clean import Cleaned, clean
 from kpis.intake.lookups import Recognised
 from kpis.intake.reports import report
+from kpis.intake.settle import settle
 from kpis.intake.tables import working
 from kpis.periods import day_of
 from kpis.settings import Settings
@@ -68,6 +69,7 @@ def assemble(engine: Engine, files: Sequence[Recognised], settings: Settings) ->
     for table, parts in by_table.items():
         made = history.MADE if table == "opportunities" and "opportunity_history" in have else frozenset()
         tables.unite(engine, table, parts, made | (codes.carried(have) if table == "opportunities" else set()))
+        settle(engine, table, parts)
     ids.shorten(engine, sorted(have))
     ids.keep_kind(engine, have)
     notes = _prepare(engine, have, result)

@@ -50,7 +50,7 @@ def unify_tables(engine: Engine, tables: Sequence[str]) -> list[tuple[int, str]]
                 f'SELECT \'{c}\' AS name, "{c}" AS text FROM {working(table)} WHERE "{c}" IS NOT NULL' for c in columns
             )
             for column, text, rows in engine.execute(
-                f"SELECT name, text, count(*) FROM ({each}) GROUP BY ALL"
+                f"SELECT name, text, count(*) FROM ({each}) GROUP BY ALL ORDER BY ALL"
             ).fetchall():
                 found[_SHARED.get((table, column), column)][text] += rows
     notes = []

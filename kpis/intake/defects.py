@@ -1,12 +1,20 @@
-"""Defects of the data, each with the rows and the money it touches."""
+"""Defects of the data, each with the money it touches and the rows behind it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import date
+from fnmatch import fnmatchcase
 
-from kpis.engine import Engine
-from kpis.intake.accounting import Defect
+import narwhals.stable.v2 as nw
+import pandas as pd
+
+from kpis.dataset import Dataset
+from kpis.engine import Engine, Type, collect
+from kpis.intake.accounting import Defect, FileReport
+from kpis.intake.raw import quote
 from kpis.intake.tables import working
+from kpis.intake.words import outcome
 
 _OPEN = "status = 'open'"
 _CHECKS = (
@@ -23,7 +31,7 @@ _CHECKS = (
     ("negative amount", "amount < 0", ("amount",)),
     (
         "status and stage in conflict",
-        "_stage_says IN ('won', 'lost', 'closed') AND status <> _stage_says AND NOT (_stage_says = 'closed' AND status <> 'open')",
+        f"(status <> 'won' AND stage IN (SELECT stage FROM stages WHERE is_won = 1)) OR (status <> 'lost' AND stage IN (SELECT stage FROM stages WHERE is_lost = 1)) OR ({_OPEN} AND stage IN ({{closing}}))",
         ("stage",),
     ),
     (
@@ -42,24 +50,68 @@ _REJECTED = (
 )
 
 
-def find(engine: Engine, present: Mapping[str, frozenset[str]], newest: object) -> list[Defect]:
+MERGED = "exact duplicate, merged"
+_SHOWN: dict[str, Type] = {
+    "opportunity_id": "text",
+    "name": "text",
+    "owner": "text",
+    "stage": "text",
+    "status": "text",
+    "amount": "float",
+    "created_at": "text",
+    "expected_close": "text",
+    "closed_at": "text",
+}
+"""What is shown of an opportunity with a defect."""
+
+
+def find(engine: Engine, present: Mapping[str, frozenset[str]], newest: date) -> list[Defect]:
     """Every defect of the opportunities that touches at least one row, the costliest first."""
     if "opportunities" not in present:
         return []
-    name = working("opportunities")
     have = present["opportunities"]
+    names = [row[0] for row in engine.execute("SELECT stage FROM stages").fetchall()]
     found: dict[str, tuple[int, float]] = {}
-    for label, where, needs in _CHECKS:
+    for label, _, needs in _CHECKS:
         if not set(needs) <= have | ({"amount"} if "amount" in needs and "list_price" in have else set()):
             continue
-        found[label] = _count(engine, name, f"_why IS NULL AND NOT _merged AND ({where.format(newest=newest)})")
+        found[label] = _count(engine, "opportunities", _condition(label, names, newest))
+    name = working("opportunities")
     for label, pattern in _REJECTED:
         rows, amount = _count(engine, name, f"_why LIKE '{pattern}'")
         found[label] = (found.get(label, (0, 0.0))[0] + rows, found.get(label, (0, 0.0))[1] + amount)
-    merged = _count(engine, name, "_merged")
-    found["exact duplicate, merged"] = merged
+    found[MERGED] = _count(engine, name, "_merged")
     defects = [Defect(label, rows, amount) for label, (rows, amount) in found.items() if rows]
     return sorted(defects, key=lambda d: (-abs(d.amount), -d.rows, d.defect))
+
+
+def rows_behind(dataset: Dataset, files: Sequence[FileReport], defect: str) -> pd.DataFrame:
+    """The rows of one defect, as ``find`` counts them: opportunities, or where it kept them out, file, line and reason.
+
+    Exact duplicates have none: the row they equal is in the data.
+    """
+    patterns = [pattern.replace("%", "*") for label, pattern in _REJECTED if label == defect]
+    if patterns or defect == MERGED:
+        rows = [
+            (file.file, reject.line, reject.reason)
+            for file in files
+            if file.table == "opportunities"
+            for reject in file.rejects
+            if any(fnmatchcase(reject.reason, pattern) for pattern in patterns)
+        ]
+        return pd.DataFrame(rows, columns=["file", "line", "reason"])
+    cursor = dataset.engine.cursor()
+    names = collect(cursor.frame("stages"), {"stage": "text"})["stage"]
+    opportunities = cursor.frame("opportunities").to_native()
+    found = nw.from_native(opportunities.filter(_condition(defect, list(names), dataset.newest)))
+    return collect(found, _SHOWN).sort_values("amount", ascending=False, ignore_index=True)
+
+
+def _condition(defect: str, stages: Sequence[str], newest: date) -> str:
+    """SQL: which of the stored opportunities have the defect."""
+    where = next(where for label, where, _ in _CHECKS if label == defect)
+    closing = ", ".join(quote(stage) for stage in stages if outcome(stage) == "closed") or "NULL"
+    return where.format(newest=newest, closing=closing)
 
 
 def _count(engine: Engine, name: str, where: str) -> tuple[int, float]:

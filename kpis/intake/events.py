@@ -14,7 +14,7 @@ from kpis.engine import Engine
 from kpis.intake import mapping
 from kpis.intake.lookups import Recognised
 from kpis.intake.mapping import Mapped
-from kpis.intake.raw import RawTable, drop, numbered, quote
+from kpis.intake.raw import RawTable, drop, numbered, quote, surveyed
 from kpis.intake.tables import reject, working
 from kpis.intake.words import plain
 
@@ -76,7 +76,7 @@ def _widened(engine: Engine, file: Recognised, added: list[tuple[str, str]]) -> 
     header = raw.header + tuple(f"{name} (from the changes)" for name, _ in added)
     columns = ", ".join(f"c{n}" for n in range(len(header)))
     sample = tuple(engine.execute(f"SELECT {columns} FROM {relation} WHERE _why IS NULL LIMIT 200").fetchall())
-    raw = replace(raw, relation=relation, line="_line", header=header, sample=sample)
+    raw = surveyed(engine, replace(raw, relation=relation, line="_line", header=header, sample=sample))
     mapped = [Mapped(header[width + n], name, 1.0, "spread from the changes") for n, (name, _) in enumerate(added)]
     return replace(file, raw=raw, mapped=(*file.mapped, *mapped))
 
@@ -141,24 +141,15 @@ def entered(engine: Engine, file: Recognised) -> tuple[Recognised, Recognised | 
     )
     relation = f"{file.raw.relation}h"
     engine.execute(f"CREATE TABLE {relation} AS {each}")
-    rows = engine.execute(f"SELECT count(*) FROM {relation}").fetchone()[0]
-    if not rows:
-        engine.execute(f"DROP TABLE {relation}")
-        return replace(file, mapped=tuple(marked)), None
-    sample = tuple(engine.execute(f"SELECT c0, c1, c2 FROM {relation} LIMIT 200").fetchall())
     header = ("opportunity_id", "changed_at", "stage")
+    source, comma = file.raw.source, file.raw.decimal_comma
     raw = RawTable(
-        file.raw.source,
-        file.raw.label,
-        file.raw.stem,
-        relation,
-        header,
-        rows,
-        file.raw.kind,
-        width=3,
-        sample=sample,
-        decimal_comma=file.raw.decimal_comma,
+        source, file.raw.label, file.raw.stem, relation, header, kind=file.raw.kind, width=3, decimal_comma=comma
     )
+    raw = surveyed(engine, raw)
+    if not raw.rows:
+        drop(engine, raw)
+        return replace(file, mapped=tuple(marked)), None
     history = Recognised(
         raw,
         "opportunity_history",

@@ -33,6 +33,8 @@ class Format:
         The order of day and month that the product always writes.
     constants
         Field -> value for every row.
+    same
+        Field -> the field whose value it takes on every row.
     total_without
         Keys of headers without whose value a row is a total.
     fill_down
@@ -48,9 +50,15 @@ class Format:
     columns: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     dates: Order | None = None
     constants: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    same: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     total_without: frozenset[str] = frozenset()
     fill_down: bool = False
     entered: str = ""
+
+    @property
+    def given(self) -> frozenset[str]:
+        """Fields that every row has without a column of their own."""
+        return frozenset({*self.constants, *self.same})
 
 
 def _read() -> tuple[Format, ...]:

@@ -120,7 +120,8 @@ def _join(
     }
     empty = (None,) * len(child.raw.header)
     sample = tuple(row + tuple(index.get(row[column], empty)[n] for n in taken) for row in parent.raw.sample)
-    raw = replace(parent.raw, relation=relation, line="_line", header=header, sample=sample)
+    facts = parent.raw.facts + tuple(child.raw.facts[n] for n in taken)
+    raw = replace(parent.raw, relation=relation, line="_line", header=header, sample=sample, facts=facts)
     values.forget(parent.raw)
     wide = replace(parent, raw=raw)
     if parent.table:

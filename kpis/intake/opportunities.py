@@ -134,7 +134,7 @@ def set_dates(engine: Engine, has_history: bool) -> list[tuple[int, str]]:
         engine.execute(
             f"""
             UPDATE {_NAME} SET created_at = h.first FROM (SELECT opportunity_id, min(changed_at) AS first FROM {working("opportunity_history")}
-                WHERE _why IS NULL AND NOT _merged GROUP BY 1) h WHERE {_NAME}.opportunity_id = h.opportunity_id AND created_at IS NULL
+                WHERE _why IS NULL AND NOT _merged AND opportunity_id IN (SELECT opportunity_id FROM {_NAME} WHERE created_at IS NULL) GROUP BY 1) h WHERE {_NAME}.opportunity_id = h.opportunity_id AND created_at IS NULL
             """
         )
     own = "coalesce(closed_at, CASE status WHEN 'won' THEN won_at ELSE lost_at END, close_date)"
@@ -145,13 +145,14 @@ def set_dates(engine: Engine, has_history: bool) -> list[tuple[int, str]]:
         "'closed at ''' || _bad_close || ''', which is no date'",
     )
     if has_history:
+        lacking = f"status <> 'open' AND {own} IS NULL"
         engine.execute(
             f"""
             CREATE TABLE _closing AS SELECT opportunity_id, max(changed_at) AS day FROM {working("opportunity_history")} h
-            WHERE _why IS NULL AND NOT _merged AND stage IN (SELECT DISTINCT stage FROM {_NAME} WHERE _stage_says IN ('won', 'lost')) GROUP BY 1
+            WHERE _why IS NULL AND NOT _merged AND stage IN (SELECT DISTINCT stage FROM {_NAME} WHERE _stage_says IN ('won', 'lost'))
+              AND opportunity_id IN (SELECT opportunity_id FROM {_NAME} WHERE {lacking}) GROUP BY 1
             """
         )
-        lacking = f"status <> 'open' AND {own} IS NULL"
         notes += _said_by_file(
             engine,
             f"{lacking} AND opportunity_id IN (SELECT opportunity_id FROM _closing)",

@@ -24,14 +24,15 @@ from kpis.intake import limits, sheets, text
 from kpis.intake.blocks import Block, Known, Record, find_header, split
 from kpis.intake.profile import Profile, profile
 from kpis.intake.sources import Source
+from kpis.intake.survey import Facts, survey
+from kpis.intake.words import BLANKS
 
 _TOTAL = (
     r"(?i)^\W*(grand[ -]?|sub[ -]?|report )?(totals?|gesamt(summe)?|(zwischen)?summe|somme|suma|totaal|totale|insgesamt|sum|count|average)"
     r"( g[eé]n[eé]rale?| general| gesamt)?\s*([:(].*|-.*)?$"
 )
 _NUMBERS = count(1)
-_ODD_BLANKS = (b"\t", b"\v", b"\f", b"\xc2\xa0", b"\xe2\x80\x8b", b"\xef\xbb\xbf")
-_BLANKS = " \t\r\n\v\f\u00a0\u200b\ufeff"
+_ODD_BLANKS = (b"\t", b"\v", b"\f", b"\xc2\xa0", b"\xe2\x80\x8b", b"\xef\xbb\xbf")  # the ASCII ones first
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ class RawTable:
         The column names as written, made different where they repeat.
     line
         SQL for the line of a row; ``NULL`` for a big file that is a view on it: there the order of rows tells.
+    rows, aside
+        How many it has, and how many of them are set aside; known with ``facts``.
     width
         How many of the columns are its own; the others were joined.
     decimal_comma
@@ -57,7 +60,8 @@ class RawTable:
     stem: str
     relation: str
     header: tuple[str, ...]
-    rows: int
+    rows: int = -1
+    aside: int = 0
     kind: str = "CSV"
     line: str = "_line"
     warnings: tuple[str, ...] = ()
@@ -67,6 +71,7 @@ class RawTable:
     named: bool = True
     width: int = 0
     sample: tuple[tuple[str | None, ...], ...] = field(default=(), repr=False)
+    facts: tuple[Facts, ...] = field(default=(), repr=False)
 
     def values(self, column: int) -> list[str | None]:
         """The sampled values of a column."""
@@ -90,7 +95,20 @@ def load(engine: Engine, source: Source, scratch: Path, known: Known) -> list[Ra
         tables = _workbook(engine, source, scratch, known)
     else:
         tables = _text(engine, source, scratch, known)
-    return [replace(t, width=len(t.header), sample=t.sample or _sample(engine, t)) for t in tables]
+    return [replace(surveyed(engine, table), width=len(table.header)) for table in tables]
+
+
+def surveyed(engine: Engine, raw: RawTable, rows: str = "") -> RawTable:
+    """The table with a sample, and with the facts of those of its columns, the last ones, that have none yet.
+
+    ``rows`` is SQL for its rows while it is not stored yet.
+    """
+    new = range(len(raw.facts), len(raw.header))
+    if not new:
+        return raw
+    sample = raw.sample or _sample(engine, raw.relation, len(raw.header))
+    count, aside, facts = survey(engine, rows or raw.relation, sample, new)
+    return replace(raw, sample=sample, rows=count, aside=aside, facts=raw.facts + facts)
 
 
 def _text(engine: Engine, source: Source, scratch: Path, known: Known) -> list[RawTable]:
@@ -132,33 +150,46 @@ def _regular(engine: Engine, source: Source, dialect: text.Dialect, known: Known
         return None
     _check_width(width)
     lines, odd_blanks = _scan(source.path)
-    relation = _new_name()
     columns = ", ".join(f"'c{n}': 'VARCHAR'" for n in range(width))
     reader = (
         f"read_csv({quote(str(source.path))}, auto_detect=false, header=false, skip=1, delim={quote(dialect.delimiter)}, quote='\"', "
         f"escape='\"', strict_mode=true, null_padding=false, columns={{{columns}}})"
     )
-    # trim() of spaces alone is five times as fast as of every blank there is
-    cells = ", ".join(
-        f"nullif(trim(c{n}, {quote(_BLANKS)}), '') AS c{n}" if odd_blanks else f"nullif(trim(c{n}), '') AS c{n}"
-        for n in range(width)
-    )
-    is_big = source.path.stat().st_size > limits.REREAD_FROM
-    try:
-        kind = "VIEW" if is_big else "TABLE"
-        engine.execute(f"CREATE {kind} {relation} AS SELECT {_why(width)} AS _why, {cells} FROM {reader}")
-        rows = _count(engine, relation)
-    except duckdb.Error:
-        rows = -1
-    line = "NULL" if is_big else "(rowid + 2)"
     header = _different([cell.strip() for cell in head[0][1]])
-    table = RawTable(
-        source, source.name, source.stem, relation, header, rows, line=line, decimal_comma=dialect.delimiter == ";"
-    )
-    if rows + 1 != lines:
+    table = RawTable(source, source.name, source.stem, _new_name(), header, decimal_comma=dialect.delimiter == ";")
+    try:
+        if source.path.stat().st_size > limits.REREAD_FROM:
+            table = replace(table, line="NULL", sample=_spread_sample(source.path, dialect, width))
+            table = _view(engine, table, reader, odd_blanks)
+        else:
+            table = replace(table, line="(rowid + 2)")
+            engine.execute(f"CREATE TABLE {table.relation} AS {_rows(reader, width, range(width), odd_blanks)}")
+            table = surveyed(engine, table)
+    except duckdb.Error:
+        pass
+    if table.rows + 1 != lines:
         drop(engine, table)
         return None
-    return replace(table, sample=_spread_sample(source.path, dialect, width) if is_big else ())
+    return table
+
+
+def _view(engine: Engine, table: RawTable, reader: str, odd_blanks: bool) -> RawTable:
+    """A view that reads a big file again at each use: it does to a cell only what that cell's column needs."""
+    width = len(table.header)
+    table = surveyed(engine, table, f"({_rows(reader, width)})")
+    cast = [bool(facts.is_plain or (facts.has_days and not facts.odd)) for facts in table.facts]
+    trimmed = [n for n in range(width) if odd_blanks or not cast[n]]
+    engine.execute(f"CREATE VIEW {table.relation} AS {_rows(reader, width, trimmed, odd_blanks, bool(table.aside))}")
+    return table
+
+
+def _rows(
+    reader: str, width: int, trimmed: Sequence[int] = (), odd_blanks: bool = False, has_aside: bool = True
+) -> str:
+    """SQL for the rows of a text file: cells, some of them trimmed, and why a row is none."""
+    blanks = f", {quote(BLANKS)}" if odd_blanks else ""  # spaces alone are five times as fast
+    cells = [f"nullif(trim(c{n}{blanks}), '') AS c{n}" if n in trimmed else f"c{n}" for n in range(width)]
+    return f"SELECT {_why(width) if has_aside else 'NULL::VARCHAR'} AS _why, {', '.join(cells)} FROM {reader}"
 
 
 def _spread_sample(path: Path, dialect: text.Dialect, width: int) -> tuple[tuple[str | None, ...], ...]:
@@ -210,7 +241,7 @@ def _irregular(
             f"read_csv({quote(str(path))}, auto_detect=false, header=false, delim=',', quote='\"', escape='\"', parallel=false, "
             f"max_line_size={limits.LINE}, columns={{{columns}}})"
         )
-        cells = ", ".join(f"nullif(trim(c{n}, {quote(_BLANKS)}), '') AS c{n}" for n in range(width))
+        cells = ", ".join(f"nullif(trim(c{n}, {quote(BLANKS)}), '') AS c{n}" for n in range(width))
         engine.execute(
             f"CREATE TABLE {relation} AS SELECT _line, coalesce(nullif(_why, ''), {_why(width)}) AS _why, {cells} FROM {reader}"
         )
@@ -223,7 +254,6 @@ def _irregular(
                 stem,
                 relation,
                 _different(block.header),
-                _count(engine, relation),
                 warnings=_around(block),
                 before=tuple(block.before),
                 after=tuple(block.after),
@@ -280,7 +310,7 @@ def _parquet(engine: Engine, source: Source) -> RawTable:
         _check_width(len(names))
         relation = _new_name()
         cells = ", ".join(
-            f"nullif(trim(CAST({_identifier(name)} AS VARCHAR), {quote(_BLANKS)}), '') AS c{n}"
+            f"nullif(trim(CAST({_identifier(name)} AS VARCHAR), {quote(BLANKS)}), '') AS c{n}"
             for n, name in enumerate(names)
         )
         engine.execute(
@@ -289,38 +319,36 @@ def _parquet(engine: Engine, source: Source) -> RawTable:
     except duckdb.Error as error:
         why = re.sub(r" in file '[^']*'", "", str(error).splitlines()[0])[:200]
         raise InputError(f"the Parquet file cannot be read ({why})") from None
-    return RawTable(
-        source, source.name, source.stem, relation, _different(names), _count(engine, relation), kind="Parquet"
-    )
+    return RawTable(source, source.name, source.stem, relation, _different(names), kind="Parquet")
 
 
 def numbered(raw: RawTable) -> str:
-    """SQL for the rows of a raw table with their lines."""
-    return (
-        f"(SELECT {raw.line} AS _line, _why, {', '.join(f'c{n}' for n in range(len(raw.header)))} FROM {raw.relation})"
-    )
+    """SQL for the rows of a raw table with their lines; those of a big file are counted one after the other."""
+    line = "row_number() OVER () + 1" if raw.line == "NULL" else raw.line
+    return f"(SELECT {line} AS _line, _why, {', '.join(f'c{n}' for n in range(len(raw.header)))} FROM {raw.relation})"
 
 
 def _why(width: int) -> str:
-    """SQL: why a row is no data: it is empty, or a total (which has a blank cell somewhere); null for the rest."""
+    """SQL: why a row is no data: it is empty, or a total (which has a blank cell somewhere); null for the rest.
+
+    One CASE stands inside the other, so that hardly a row is asked the dear questions.
+    """
     cells = [f"c{n}" for n in range(width)]
     first = f"trim(coalesce({', '.join(cells[:4])}, ''))"
     gap = " OR ".join(f"{c} IS NULL OR {c} = '--'" for c in cells)
     return (
-        f"CASE WHEN coalesce({', '.join(cells)}, '') = '' THEN 'an empty row' "
-        f"WHEN length({first}) < 60 AND regexp_matches({first}, {quote(_TOTAL)}) AND ({gap}) "
-        f"THEN 'a total row (''' || {first} || ''')' END"
+        f"CASE WHEN {gap} THEN CASE WHEN coalesce({', '.join(cells)}, '') = '' THEN 'an empty row' "
+        f"WHEN length({first}) < 60 THEN CASE WHEN regexp_matches({first}, {quote(_TOTAL)}) "
+        f"THEN 'a total row (''' || {first} || ''')' END END END"
     )
 
 
-def _sample(engine: Engine, table: RawTable, size: int = 200) -> tuple[tuple[str | None, ...], ...]:
+def _sample(engine: Engine, relation: str, width: int, size: int = 200) -> tuple[tuple[str | None, ...], ...]:
     """Rows spread over the whole table."""
-    step = max(1, table.rows // size)
-    columns = ", ".join(f"c{n}" for n in range(len(table.header)))
-    rows = engine.execute(
-        f"SELECT {columns} FROM {table.relation} WHERE _why IS NULL AND rowid % {step} = 0 LIMIT {size + 50}"
-    ).fetchall()
-    return tuple(rows)
+    rows = engine.execute(f"SELECT count(*) FROM {relation}").fetchone()[0]
+    step, columns = max(1, rows // size), ", ".join(f"c{n}" for n in range(width))
+    chosen = f"SELECT {columns} FROM {relation} WHERE _why IS NULL AND rowid % {step} = 0 LIMIT {size + 50}"
+    return tuple(engine.execute(chosen).fetchall())
 
 
 def _different(names: Sequence[str]) -> tuple[str, ...]:
@@ -347,13 +375,9 @@ def _scan(path: Path) -> tuple[int, bool]:
     with path.open("rb") as file:
         while chunk := file.read(1 << 20):
             lines += chunk.count(b"\n")
-            odd = odd or any(blank in chunk for blank in _ODD_BLANKS)
+            odd = odd or any(blank in chunk for blank in (_ODD_BLANKS[:3] if chunk.isascii() else _ODD_BLANKS))
             last = chunk[-1:]
     return lines + (last != b"\n"), odd
-
-
-def _count(engine: Engine, relation: str) -> int:
-    return engine.execute(f"SELECT count(*) FROM {relation}").fetchone()[0]
 
 
 def _new_name() -> str:

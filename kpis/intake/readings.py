@@ -1,14 +1,14 @@
 """How the columns of one file are written: decided once for each column, from all of its values.
 
-Columns that the engine can cast as they are, are cast there. The others go through a dictionary of their
-different values, read in Python by ``numbers`` and ``dates`` and joined back. The columns of one file speak
+What the engine can cast as it is, is cast there (``survey`` tells). The rest goes through a dictionary of its
+different values, read in Python by ``numbers`` and ``dates`` and written back. The columns of one file speak
 for each other: a decimal comma in one tells how another is meant.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -18,8 +18,9 @@ from kpis.engine import Engine
 from kpis.intake import dates, numbers
 from kpis.intake.formats import Format
 from kpis.intake.raw import RawTable, quote
+from kpis.intake.survey import day
 from kpis.intake.words import FALSE, NULLS, NULLS_BEYOND_TEXT, TRUE
-from kpis.schema import DUCKDB_TYPE, Column
+from kpis.schema import Column
 from kpis.settings import Settings
 
 NO_ID = frozenset({"000000000000000", "000000000000000AAA", "00000000-0000-0000-0000-000000000000"})
@@ -34,14 +35,28 @@ _LONGEST_NULL = max(map(len, NULLS))
 
 @dataclass
 class Reading:
-    """How one column is read: SQL for its value, SQL that is true where a value cannot be read."""
+    """How one column is read.
+
+    Parameters
+    ----------
+    value
+        SQL for its value, as far as a cast gives one.
+    dictionary
+        Table of what else its texts mean; empty when a cast is enough.
+    has_times
+        Whether its days may come with times.
+    """
 
     column: Column
     source: str
     value: str
-    bad: str = "false"
-    join: str = ""
-    unreadable: list[str] = field(default_factory=list)
+    dictionary: str = ""
+    has_times: bool = True
+
+    @property
+    def text(self) -> str:
+        """Where the typed rows keep a text until the dictionary has read it."""
+        return f"_text_{self.column.name}"
 
 
 class Style:
@@ -63,74 +78,47 @@ class Style:
 
     def readings(self, wanted: Sequence[tuple[str, Column, str]]) -> list[Reading]:
         """How each wanted column is read, in the same order."""
-        regular = self._regular([(source, column) for source, column, _ in wanted])
-        texts = {
-            source: [
-                row[0]
-                for row in self.engine.execute(
-                    f"SELECT DISTINCT {source} FROM {self.raw.relation} WHERE {source} IS NOT NULL AND _why IS NULL"
-                ).fetchall()
-            ]
-            for source, column, _ in wanted
-            if column.kind not in ("id", "text", "category") and source not in regular
-        }
-        votes = [numbers.mark_shown(t) for s, c, _ in wanted if c.kind in NUMBERS for t in texts.get(s, ())[:5000]]
+        casts: dict[str, str] = {}
+        left: dict[str, list[str]] = {}
+        for source, column, _ in wanted:
+            casts[source], left[source] = self._cast(source, column)
+        votes = [numbers.mark_shown(t) for s, c, _ in wanted if c.kind in NUMBERS for t in left[s][:5000]]
         mark: numbers.Mark | None = "," if self.raw.decimal_comma else None
         if votes.count(".") != votes.count(","):
             mark = "." if votes.count(".") > votes.count(",") else ","
-        styles = self._date_styles({s: texts[s] for s, c, _ in wanted if c.kind in DATES and s in texts}, wanted)
+        styles = self._date_styles({s: left[s] for s, c, _ in wanted if c.kind in DATES and left[s]}, wanted)
         readings = []
         for source, column, header in wanted:
-            if column.kind in ("id", "text", "category"):
-                readings.append(Reading(column, source, _text_value(source, column)))
-            elif source in regular:
-                readings.append(Reading(column, source, regular[source]))
-            elif column.kind in DATES:
-                readings.append(self._by_dictionary(source, column, self._days(texts[source], styles[source])))
+            texts, values = left[source], {}
+            if not texts:
+                has_times = self.raw.facts[int(source[1:])].has_times
+                readings.append(Reading(column, source, casts[source], has_times=has_times))
+                continue
+            if column.kind in DATES:
+                values = self._days(texts, styles[source])
             elif column.kind == "flag":
-                readings.append(
-                    self._by_dictionary(
-                        source,
-                        column,
-                        {t: 1 if t.lower() in TRUE else 0 if t.lower() in FALSE else None for t in texts[source]},
-                    )
-                )
+                values = {t: 1 if t.lower() in TRUE else 0 if t.lower() in FALSE else None for t in texts}
             else:
-                readings.append(self._by_dictionary(source, column, self._numbers(texts[source], column, header, mark)))
+                values = self._numbers(texts, column, header, mark)
+            readings.append(self._by_dictionary(source, column, casts[source], values))
         return readings
 
-    def _regular(self, wanted: Sequence[tuple[str, Column]]) -> dict[str, str]:
-        """SQL for the columns that the engine casts without loss: plain numbers and ISO dates."""
-        checks, found = [], {}
-        for source, column in wanted:
-            if column.kind in DATES:
-                value = f"TRY_CAST({source} AS DATE)"
-                ok = f"count({source}) = count(CASE WHEN {value} BETWEEN DATE '{dates.FIRST}' AND DATE '{dates.LAST}' THEN 1 END)"
-            elif column.kind in NUMBERS:
-                value = f"TRY_CAST({source} AS DOUBLE)"
-                extra = f"AND {value} = floor({value})" if column.kind == "count" else ""
-                thousands = f"regexp_full_match({source}, '-?[1-9]\\d{{0,2}}\\.\\d{{3}}')"
-                ok = f"count({source}) = count(CASE WHEN abs({value}) < 1e15 {extra} THEN 1 END) AND (count({source}) = 0 OR NOT coalesce(bool_and(NOT contains({source}, '.') OR {thousands}) AND bool_or({thousands}), false))"
-            else:
-                continue
-            top = f"max(abs(TRY_CAST({source} AS DOUBLE)))" if column.kind == "share" else "0"
-            checks.append((source, column, ok, top))
-        if not checks:
-            return {}
-        row = self.engine.execute(
-            f"SELECT {', '.join(f'{ok}, {top}' for _, _, ok, top in checks)} FROM {self.raw.relation} WHERE _why IS NULL"
-        ).fetchone()
-        for n, (source, column, _, _) in enumerate(checks):
-            if not row[2 * n]:
-                continue
-            if column.kind in DATES:
-                found[source] = f"CASE WHEN r._why IS NULL THEN TRY_CAST(r.{source} AS DATE) END"
-            elif column.kind == "share":
-                if (row[2 * n + 1] or 0) <= 100:
-                    found[source] = f"TRY_CAST(r.{source} AS DOUBLE)" + (" / 100" if (row[2 * n + 1] or 0) > 1 else "")
-            else:
-                found[source] = f"TRY_CAST(TRY_CAST(r.{source} AS DOUBLE) AS {DUCKDB_TYPE[column.kind]})"
-        return found
+    def _cast(self, source: str, column: Column) -> tuple[str, list[str]]:
+        """SQL for the values that need no more than a cast, and the different values that do need more."""
+        cell, facts, kind = f"r.{source}", self.raw.facts[int(source[1:])], column.kind
+        if kind in ("id", "text", "category"):
+            return _text_value(source, column), []
+        if kind in DATES and facts.has_days:
+            return day(cell), sorted(facts.odd)
+        if kind in NUMBERS and facts.is_plain and (facts.is_whole or kind != "count"):
+            if kind != "share" or facts.largest <= 1:
+                return f"TRY_CAST({cell} AS DOUBLE)", []
+            if facts.largest <= 100:
+                return f"TRY_CAST({cell} AS DOUBLE) / 100", []
+        texts = (
+            f"SELECT DISTINCT {source} FROM {self.raw.relation} WHERE {source} IS NOT NULL AND _why IS NULL ORDER BY 1"
+        )
+        return "NULL", [row[0] for row in self.engine.execute(texts).fetchall()]
 
     def _date_styles(
         self, texts: Mapping[str, Sequence[str]], wanted: Sequence[tuple[str, Column, str]]
@@ -200,36 +188,23 @@ class Style:
             return {t: v if v is None or v == int(v) else None for t, v in values.items()}
         return values
 
-    def _by_dictionary(self, source: str, column: Column, values: Mapping[str, Any]) -> Reading:
-        """Join the values read in Python back to their texts."""
-        name = f"_map_{self.raw.relation}_{source}"
-        unreadable = [t for t, v in values.items() if v is None and t.lower() not in NULLS_BEYOND_TEXT]
-        kind = pa.date32() if column.kind in DATES else pa.float64()
+    def _by_dictionary(self, source: str, column: Column, cast: str, values: Mapping[str, Any]) -> Reading:
+        """Put the values that were read in Python beside their texts, as a table."""
+        name = f"_dictionary_{self.raw.relation}_{source}"
         timed = [dates.time_of(t) for t in values] if column.name in TIMED.values() else [None] * len(values)
         frame = pa.table(
             {
                 "text": pa.array(list(values), pa.string()),
-                "value": pa.array(list(values.values()), kind),
-                "bad": pa.array(
-                    [v is None and t.lower() not in NULLS_BEYOND_TEXT for t, v in values.items()], pa.bool_()
-                ),
+                "value": pa.array(list(values.values()), pa.date32() if column.kind in DATES else pa.float64()),
                 "seconds": pa.array(timed, pa.int64()),
+                "is_unread": [v is None and t.lower() not in NULLS_BEYOND_TEXT for t, v in values.items()],
             }
         )
         self.engine.register(name, frame)
-        alias = f"m_{source}"
-        join = f"LEFT JOIN {name} {alias} ON r.{source} = {alias}.text"
         if column.name in TIMED.values():
             self.engine.execute(f"ALTER TABLE {name} ADD COLUMN moment TIMESTAMP")
             self.engine.execute(f"UPDATE {name} SET moment = value::TIMESTAMP + to_seconds(coalesce(seconds, 0))")
-        return Reading(
-            column,
-            source,
-            f"TRY_CAST({alias}.value AS {DUCKDB_TYPE[column.kind]})",
-            f"coalesce({alias}.bad, false)",
-            join,
-            unreadable,
-        )
+        return Reading(column, source, cast, name)
 
 
 def _text_value(source: str, column: Column) -> str:
@@ -243,7 +218,7 @@ def _text_value(source: str, column: Column) -> str:
     if column.kind == "id":
         nothing = ", ".join(quote(word) for word in sorted(NO_ID))
         text = f"CASE WHEN {text} NOT IN ({nothing}) THEN {_bare_id(text)} END"
-    empty = f"length(r.{source}) <= {_LONGEST_NULL} AND lower(r.{source}) IN ({_NULL_TEXT})"
+    empty = f"CASE WHEN length(r.{source}) <= {_LONGEST_NULL} THEN lower(r.{source}) IN ({_NULL_TEXT}) END"
     return f"CASE WHEN {empty} THEN NULL ELSE {text} END"
 
 

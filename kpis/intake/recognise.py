@@ -15,23 +15,37 @@ from kpis.settings import Settings
 
 def recognise(raw: RawTable, settings: Settings) -> Recognised:
     """Table and mapping of one raw table; ``table`` stays empty where nothing fits, with the reason."""
-    corrected = _corrections(raw, settings)
+    said = _corrections(raw, settings)
+    if said and len(said) == len(raw.header) and not any(target for target, _ in said.values()):
+        return Recognised(raw, "", reason="left out, as you said")
     form = formats.recognise(raw.header)
-    bare = Recognised(raw, "", form=form)
-    if corrected:
-        table, fixed = corrected
-        form = form if form and form.table == table else None
-        fixed = {**(_by_format(raw, form) if form else {}), **fixed}
-        mapped = mapping.assign(raw.header, bare.profiles, raw.values, table, fixed)
-        return Recognised(raw, table, tuple(mapped), form, fixed=tuple(fixed.items()))
+    tables = [target.partition(".")[0] for target, _ in said.values() if target]
+    if not tables:
+        found = _recognise(raw, form)
+        if not said or not found.table:
+            return found
+        tables = [found.table]
+    table = max(set(tables), key=tables.count)
+    form = form if form and form.table == table else None
+    own = {n: (target.partition(".")[2], why) for n, (target, why) in said.items()}
+    named = {field for field, _ in own.values() if field}
+    by_format = _by_format(raw, form) if form else {}
+    fixed = {n: one for n, one in by_format.items() if one[0] not in named} | own
+    given = form.given if form else frozenset()
+    mapped = mapping.assign(raw.header, raw.profiles, raw.values, table, fixed, given)
+    return Recognised(raw, table, tuple(mapped), form, fixed=tuple(fixed.items()))
+
+
+def _recognise(raw: RawTable, form: formats.Format | None) -> Recognised:
+    """Table and mapping by the format, else by the columns."""
+    if form and not form.table:
+        return Recognised(raw, "", form=form, reason=form.reason)
     if form:
-        if not form.table:
-            return Recognised(raw, "", form=form, reason=form.reason)
         fixed = _by_format(raw, form)
-        mapped = mapping.assign(raw.header, bare.profiles, raw.values, form.table, fixed, frozenset(form.constants))
-        if not mapping.missing(form.table, mapped, form.constants):
+        mapped = mapping.assign(raw.header, raw.profiles, raw.values, form.table, fixed, form.given)
+        if not mapping.missing(form.table, mapped, form.given):
             return Recognised(raw, form.table, tuple(mapped), form, fixed=tuple(fixed.items()))
-    return _by_columns(raw, bare)
+    return _by_columns(raw, Recognised(raw, "", form=form))
 
 
 def _by_format(raw: RawTable, form: formats.Format) -> dict[int, tuple[str, str]]:
@@ -79,30 +93,30 @@ def _by_columns(raw: RawTable, bare: Recognised) -> Recognised:
     )
 
 
-def _corrections(raw: RawTable, settings: Settings) -> tuple[str, dict[int, tuple[str, str]]] | None:
-    """What the person said about this file: its table, and column number -> field."""
+def _corrections(raw: RawTable, settings: Settings) -> dict[int, tuple[str, str]]:
+    """What the person said about this file: column number -> (table.field or nothing, why).
+
+    A file of another name is the same export once more when it has exactly the columns that were mapped; a file is
+    left out by its name alone.
+    """
     names = (raw.label, raw.source.name, raw.source.name.rpartition("/")[2])
     said = next((settings.mapping[name] for name in names if name in settings.mapping), None)
-    if not said:
-        return None
-    fixed: dict[int, tuple[str, str]] = {}
-    tables: list[str] = []
+    if said is None:
+        alike = (columns for columns in settings.mapping.values() if set(columns) == set(raw.header))
+        said = next((columns for columns in alike if any(columns.values())), {})
     for column, target in said.items():
-        if column not in raw.header:
-            continue
         table, _, field = target.partition(".")
-        if not target:
-            fixed[raw.header.index(column)] = ("", "set by you: not used")
-            continue
-        if table not in fields.TABLES or field not in {c.name for c in fields.columns(table)}:
+        if target and (table not in fields.TABLES or field not in {c.name for c in fields.columns(table)}):
             raise AssumptionError(
                 f"mapping: {target!r} is no table and field",
                 place=f"{raw.label}, column {column!r}",
                 way_out="Write it as table.field, such as opportunities.amount",
             )
-        tables.append(table)
-        fixed[raw.header.index(column)] = (field, "set by you")
-    return (max(set(tables), key=tables.count), fixed) if tables else None
+    return {
+        n: (said[column], "set by you" if said[column] else "set by you: not used")
+        for n, column in enumerate(raw.header)
+        if column in said
+    }
 
 
 def link(engine: Engine, files: Sequence[Recognised]) -> list[Recognised]:

@@ -10,8 +10,11 @@ from kpis.intake.accounting import FileReport, Reject
 from kpis.intake.clean import Cleaned
 from kpis.intake.lookups import Recognised
 from kpis.intake.mapping import Mapped
+from kpis.intake.raw import RawTable
 from kpis.intake.tables import working
 
+SAMPLES, LONGEST = 20, 60
+"""Different values of a column that a report keeps, and the characters of each."""
 _UNUSED = {"web_traffic": ("kept as it is: no measure uses traffic by day, page or query yet",)}
 
 
@@ -21,7 +24,9 @@ def report(engine: Engine, n: int, file: Recognised, cleaned: Cleaned | None, sa
     if file.into is not None:
         return _lookup(engine, file)
     if cleaned is None:
-        return FileReport(raw.label, form or raw.kind, None, reason=file.reason, warnings=raw.warnings)
+        return FileReport(
+            raw.label, form or raw.kind, None, reason=file.reason, warnings=raw.warnings, samples=_samples(raw)
+        )
     table = working(file.table)
     read, accepted, merged = engine.execute(
         f"SELECT count(*), count(*) FILTER (_why IS NULL AND NOT _merged), count(*) FILTER (_why IS NULL AND _merged) "
@@ -42,6 +47,7 @@ def report(engine: Engine, n: int, file: Recognised, cleaned: Cleaned | None, sa
         rejects=tuple(Reject(*r) for r in rejects),
         warnings=(*raw.warnings, *cleaned.warnings, *said, *_UNUSED.get(file.table, ())),
         questions=tuple(cleaned.questions),
+        samples=_samples(raw),
     )
 
 
@@ -62,7 +68,17 @@ def _lookup(engine: Engine, file: Recognised) -> FileReport:
         mapping=_mapping(file),
         rejects=tuple(Reject(*r) for r in rejects),
         warnings=raw.warnings,
+        joined=True,
+        samples=_samples(raw),
     )
+
+
+def _samples(raw: RawTable) -> dict[str, tuple[str, ...]]:
+    """A few different values of each of the file's own columns."""
+    return {
+        header: tuple(value[:LONGEST] for value in list(dict.fromkeys(filter(None, raw.values(n))))[:SAMPLES])
+        for n, header in enumerate(raw.header[: raw.width])
+    }
 
 
 def _mapping(file: Recognised) -> tuple[Mapped, ...]:

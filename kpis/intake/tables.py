@@ -62,11 +62,12 @@ def unite(engine: Engine, table: str, files: Sequence[Cleaned], also: Collection
         values = {"_file": str(cleaned.number), "_line": "r._line", "_merged": "false"} | cleaned.values
         before = engine.execute(f"SELECT count(*) FROM {name}").fetchone()[0]
         selected = ", ".join(f'{sql} AS "{column}"' for column, sql in values.items())
+        # A join would mix up the rows, whose order tells the lines of a big file; a long IN is made one, unless:
+        engine.execute("SET disabled_optimizers = 'in_clause'")
         engine.execute(f"INSERT INTO {name} BY NAME SELECT {selected} FROM {cleaned.source}")
+        engine.execute("RESET disabled_optimizers")
         if cleaned.raw.line == "NULL":
             engine.execute(f"UPDATE {name} SET _line = rowid - {before} + 2 WHERE _file = {cleaned.number}")
-        for relation in cleaned.maps:
-            engine.execute(f"DROP TABLE {relation}")
         drop(engine, cleaned.raw)
 
 
@@ -76,7 +77,8 @@ def blank(engine: Engine, table: str) -> None:
 
 
 def _create(engine: Engine, table: str, real: Collection[str]) -> None:
-    columns = {**_FRAME, **{c.name: DUCKDB_TYPE[c.kind] for c in fields.working_columns(table)}}
+    columns = dict.fromkeys(real, "VARCHAR") | _FRAME
+    columns |= {c.name: DUCKDB_TYPE[c.kind] for c in fields.working_columns(table)}
     kept = set(real) | {"_file", "_line", "_why", "_merged"} | ({"_at"} if table == "opportunity_history" else set())
     engine.execute(
         f"CREATE TABLE {working(table)} ({', '.join(_defined(n, kind, n in kept) for n, kind in columns.items())})"

@@ -9,6 +9,9 @@ from typing import Literal
 Outcome = Literal["open", "won", "lost", "closed", "void"]
 """What a status or stage says; ``closed`` does not tell which, ``void`` is no opportunity at all."""
 
+BLANKS = " \t\r\n\v\f\u00a0\u200b\ufeff"
+"""What is cut off at both ends of a cell."""
+
 NULLS = frozenset(
     {"", "-", "--", "---", "–", "—", "n/a", "#n/a", "null", "(null)", "(no value)", "no value", "(blank)", "(not set)"}
     | {"select", "--select--", "-- select --", "-select-", "--none--", "-none-", "- none -", "-- none --"}

@@ -9,12 +9,16 @@ import narwhals.stable.v2 as nw
 import numpy as np
 from scipy import stats
 
+from kpis.measures.core.composed import Derived, Ratio
 from kpis.measures.core.formulas import working_days
 from kpis.measures.core.grid import Grid, first_reason
-from kpis.measures.core.known import Known, is_one_of
-from kpis.measures.core.quantities import Count, Days, Derived, Ledger, Mean, Median, Ratio, Share
+from kpis.measures.core.known import Known
 from kpis.measures.core.quantity import Quantity, attempt
 from kpis.measures.core.rows import Reducer, Rows, Scan, Window
+from kpis.measures.core.samples import Mean, Median, Share
+from kpis.measures.core.states import visits
+from kpis.measures.core.tables import is_one_of
+from kpis.measures.core.totals import Count, Days, Ledger
 from kpis.measures.leads import is_meeting
 from kpis.measures.registry import measure
 
@@ -191,11 +195,10 @@ def _with_advance(known: Known, talks: Rows) -> Rows:
         .select(visit_stage=nw.col("stage"), place=nw.col("position"))
         .unique(["visit_stage"], keep="any")
     )
-    visits = known.visits.frame.select("opportunity_id", "visit_stage", "entry_day", "seq").join(
-        positions, on="visit_stage", how="inner"
-    )
-    visits = visits.with_columns(was=nw.col("place").shift(1).over("opportunity_id", order_by="seq"))
-    moves = visits.filter(nw.col("place") > nw.col("was")).select("opportunity_id", advance_n=nw.col("entry_day"))
+    entered = visits(known).frame.select("opportunity_id", "visit_stage", "entry_day", "seq")
+    entered = entered.join(positions, on="visit_stage", how="inner")
+    entered = entered.with_columns(was=nw.col("place").shift(1).over("opportunity_id", order_by="seq"))
+    moves = entered.filter(nw.col("place") > nw.col("was")).select("opportunity_id", advance_n=nw.col("entry_day"))
     if known.has("opportunities", "closed_at"):
         # Winning is the last advance, whether or not the history has a row for it.
         won = known.won.frame.select("opportunity_id", advance_n=nw.col("closed_at_n"))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from kpis.errors import NotEnoughData
+from kpis.measures.core.composed import Derived, Stacked
 from kpis.measures.core.formulas import NOT_OVER
 from kpis.measures.core.grid import Grid
 from kpis.measures.core.known import Known
-from kpis.measures.core.quantities import Derived, Stacked
 from kpis.measures.core.quantity import Quantity
 from kpis.measures.core.rows import Window
 from kpis.measures.registry import find, measure

@@ -8,13 +8,16 @@ from dataclasses import dataclass
 import narwhals.stable.v2 as nw
 import numpy as np
 
+from kpis.measures.core.composed import Ratio
 from kpis.measures.core.customer_states import CustomerStates
 from kpis.measures.core.dimensions import NOT_GIVEN
 from kpis.measures.core.grid import Grid
-from kpis.measures.core.known import Known, is_one_of
-from kpis.measures.core.quantities import Amount, Count, Ledger, Ratio, Share
+from kpis.measures.core.known import Known
 from kpis.measures.core.quantity import Quantity, attempt
 from kpis.measures.core.rows import Panel, Reducer, Rows, Scan, Span
+from kpis.measures.core.samples import Amount, Share
+from kpis.measures.core.tables import is_one_of
+from kpis.measures.core.totals import Count, Ledger
 from kpis.measures.registry import measure
 
 

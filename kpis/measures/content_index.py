@@ -12,9 +12,9 @@ from scipy import stats
 from kpis.measures.content import events
 from kpis.measures.core.grid import Grid
 from kpis.measures.core.known import Known
-from kpis.measures.core.quantities import Amount
 from kpis.measures.core.quantity import Quantity, tried
 from kpis.measures.core.rows import Reducer, Rows, Scan
+from kpis.measures.core.samples import Amount
 from kpis.measures.registry import measure
 
 
@@ -74,12 +74,32 @@ class ContentIndex(Quantity):
 
     def grid(self, reducer: Reducer) -> Grid:
         """The index."""
-        reduced = [reducer.run(scan) for scan in self.parts.values()]
-        sums = [scan.sums[0] if scan.sums else "rows" for scan in self.parts.values()]
-        names = tuple(sorted({name for one in reduced for name in one.groups if name}))
+        names, totals = self._totals(reducer)
         if not names:
             shape = (1, len(reducer.window.periods))
             return Grid.of(("",), np.full(shape, np.nan), np.zeros(shape), why="no content event in this period")
+        there = np.sum([table > 0 for table in totals], axis=0) > 0
+        value = np.stack([_ranked([table[:, p] for table in totals]) for p in range(there.shape[1])], axis=1)
+        return Grid.of(
+            names,
+            value,
+            np.sum(totals, axis=0) if len(totals) == 1 else there.sum(axis=0) * there,
+            why="no event of the asset in this period",
+        )
+
+    def together(self, reducer: Reducer, periods: int) -> dict[str, float]:
+        """The index of each asset over the last ``periods`` periods together."""
+        names, totals = self._totals(reducer)
+        if not names:
+            return {}
+        index = _ranked([table[:, -periods:].sum(axis=1) for table in totals])
+        return {name: float(value) for name, value in zip(names, index, strict=True) if np.isfinite(value)}
+
+    def _totals(self, reducer: Reducer) -> tuple[tuple[str, ...], list[np.ndarray]]:
+        """The assets, and of each part the totals by asset and period."""
+        reduced = [reducer.run(scan) for scan in self.parts.values()]
+        sums = [scan.sums[0] if scan.sums else "rows" for scan in self.parts.values()]
+        names = tuple(sorted({name for one in reduced for name in one.groups if name}))
         totals = []
         for one, column in zip(reduced, sums, strict=True):
             table = np.zeros((len(names), one.periods))
@@ -87,20 +107,17 @@ class ContentIndex(Quantity):
                 if name:
                     table[names.index(name)] = one.sum(column)[g]
             totals.append(table)
-        there = np.sum([table > 0 for table in totals], axis=0) > 0
-        value = np.full(there.shape, np.nan)
-        for p in range(there.shape[1]):
-            rows = there[:, p]
-            used = [table[rows, p] for table in totals if table[rows, p].any()]
-            if used:
-                ranks = [(stats.rankdata(one) - 0.5) / len(one) for one in used]
-                value[rows, p] = 100 * np.mean(ranks, axis=0)
-        return Grid.of(
-            names,
-            value,
-            np.sum(totals, axis=0) if len(totals) == 1 else there.sum(axis=0) * there,
-            why="no event of the asset in this period",
-        )
+        return names, totals
+
+
+def _ranked(totals: list[np.ndarray]) -> np.ndarray:
+    """100 × mean percentile rank among the assets that have any of the totals; NaN for the others."""
+    rows = np.sum([total > 0 for total in totals], axis=0) > 0
+    value = np.full(len(rows), np.nan)
+    used = [total[rows] for total in totals if total[rows].any()]
+    if used:
+        value[rows] = 100 * np.mean([(stats.rankdata(one) - 0.5) / len(one) for one in used], axis=0)
+    return value
 
 
 def verdict(reach: float, conversion: float) -> str:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import narwhals.stable.v2 as nw
 import numpy as np
 
+from kpis.measures.core.composed import Derived, Ratio
 from kpis.measures.core.customer_states import CustomerStates, PanelRatio, running, squares
 from kpis.measures.core.grid import Grid, first_reason
-from kpis.measures.core.known import Known, is_one_of
-from kpis.measures.core.quantities import Amount, Derived, Ledger, Mean, Ratio, Share
+from kpis.measures.core.known import Known
 from kpis.measures.core.quantity import Missing, Quantity, attempt, tried
 from kpis.measures.core.rows import Panel, Rows, Span, Window
+from kpis.measures.core.samples import Amount, Mean, Share
+from kpis.measures.core.tables import is_one_of
+from kpis.measures.core.totals import Ledger
 from kpis.measures.customers import NO_CUSTOMERS
 from kpis.measures.products import own_revenue, sold
 from kpis.measures.registry import measure
@@ -24,7 +27,7 @@ def customer_depth_and_lifetime_value(known: Known) -> dict[str, Quantity]:
 
     Definition: Lifetime value: a customer's yearly revenue times the margin (revenue alone, labelled, where no margin
         is known), over the yearly churn and discount rates. Yearly figures are those of the period, brought to a
-        year. Beside it retention, products per customer, and contacts per customer.
+        year. Beside it what it is made of, products per customer, and contacts per customer.
     Formula: CLV = ARPA · gm ÷ (1 − r + d); ARPA = revenue ÷ customers a year, r = retention brought to a year, d =
         discount rate
     Unit: money
@@ -40,30 +43,49 @@ def customer_depth_and_lifetime_value(known: Known) -> dict[str, Quantity]:
         if not known.has("orders", "amount") and known.has("subscriptions", "mrr")
         else own_revenue(known)
     )
-    inputs = (money, states.count("at_end"), kept, *(() if isinstance(margin, Missing) else (margin,)))
+    spent = Derived(_a_year_of, (money, states.count("at_end")), "money", money.note)
+    stay = Derived(_kept_a_year, (kept,), "share", "retention of the period, brought to a year")
     discount = known.definitions.discount_rate
 
-    def lifetime(money: Grid, there: Grid, kept: Grid, *rest: Grid | Window) -> Grid:
-        window = rest[-1]
-        years = (window.ends - window.starts + 1) / A_YEAR
-        with np.errstate(divide="ignore", invalid="ignore"):
-            spent = np.where(there.value > 0, money.value / there.value, np.nan) / years
-            stay = np.where(kept.value > 0, kept.value, np.nan) ** (1 / years)
+    def lifetime(spent: Grid, stay: Grid, *rest: Grid | Window) -> Grid:
         share = rest[0].value if len(rest) > 1 else 1.0
-        value = spent * share / (1 - stay + discount)
-        reason = first_reason(money, kept, *(rest[:-1]))
-        return Grid.of(kept.groups, value, kept.n, why=np.where(reason == "", "no customer stayed", reason))
+        value = spent.value * share / (1 - stay.value + discount)
+        return Grid.of(stay.groups, value, stay.n, why=first_reason(spent, stay, *rest[:-1]))
 
-    note = "on revenue: no margin is known" if isinstance(margin, Missing) else "on gross margin"
+    by_margin = () if isinstance(margin, Missing) else (margin,)
+    note = "on gross margin" if by_margin else "on revenue: no margin is known"
     return {
-        "lifetime_value": Derived(lifetime, inputs, "money", f"{note}; discounted at {discount:.0%} a year"),
-        "lifetime_value_in_revenue": Derived(
-            lifetime, inputs[:3], "money", f"on revenue; discounted at {discount:.0%} a year"
+        "lifetime_value": Derived(
+            lifetime, (spent, stay, *by_margin), "money", f"{note}; discounted at {discount:.0%} a year"
         ),
+        "lifetime_value_in_revenue": Derived(
+            lifetime, (spent, stay), "money", f"on revenue; discounted at {discount:.0%} a year"
+        ),
+        "revenue_per_customer_and_year": spent,
+        "retention_a_year": stay,
+        "margin": margin,
         "retention": kept,
         "products_per_customer": attempt(lambda: _breadth(known)),
         "contacts_per_customer": attempt(lambda: _contacts(known)),
     }
+
+
+def _years(window: Window) -> np.ndarray:
+    """Length of each period so far, in years."""
+    return (window.ends - window.starts + 1) / A_YEAR
+
+
+def _a_year_of(money: Grid, there: Grid, window: Window) -> Grid:
+    """Money per customer at the end, brought to a year."""
+    each = np.divide(money.value, there.value, out=np.full(money.shape, np.nan), where=there.value > 0)
+    reason = first_reason(money, there)
+    return Grid.of(money.groups, each / _years(window), there.n, why=np.where(reason == "", "no customer", reason))
+
+
+def _kept_a_year(kept: Grid, window: Window) -> Grid:
+    """Retention to the power of periods in a year."""
+    value = np.where(kept.value > 0, kept.value, np.nan) ** (1 / _years(window))
+    return Grid.of(kept.groups, value, kept.n, why=np.where(kept.reason == "", "no customer stayed", kept.reason))
 
 
 def _recurring(known: Known) -> Quantity:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import narwhals.stable.v2 as nw
 
+from kpis.measures.core.composed import Ratio
 from kpis.measures.core.customer_states import CustomerStates, NetShare, PanelRatio, running, squares
-from kpis.measures.core.known import Known, is_one_of
-from kpis.measures.core.quantities import Amount, Count, Ledger, Median, Ratio, Share
+from kpis.measures.core.known import Known
 from kpis.measures.core.quantity import Quantity, attempt
 from kpis.measures.core.rows import Panel, Rows, Span
+from kpis.measures.core.samples import Amount, Median, Share
+from kpis.measures.core.tables import is_one_of
+from kpis.measures.core.totals import Count, Ledger
 from kpis.measures.leads import is_meeting
 from kpis.measures.registry import measure
 from kpis.measures.revenue import with_concessions

@@ -5,12 +5,16 @@ from __future__ import annotations
 import narwhals.stable.v2 as nw
 
 from kpis.measures.core import intervals
+from kpis.measures.core.composed import Derived
 from kpis.measures.core.grid import Grid, first_reason
 from kpis.measures.core.incidence import MedianWait
-from kpis.measures.core.known import Known, is_one_of
-from kpis.measures.core.quantities import Derived, Mean, Median, Stock
+from kpis.measures.core.known import Known
 from kpis.measures.core.quantity import Quantity, attempt
 from kpis.measures.core.rows import Panel, Rows, Span, Window
+from kpis.measures.core.samples import Mean, Median
+from kpis.measures.core.states import visits
+from kpis.measures.core.tables import is_one_of
+from kpis.measures.core.totals import Stock
 from kpis.measures.registry import measure, part_of
 
 EXISTING_BUSINESS = (
@@ -52,7 +56,7 @@ def sales_cycle_days(known: Known) -> dict[str, Quantity]:
         "median": Median(won, "cycle", "days", NOTHING_WON),
         "mean": Mean(won, "cycle", "days", NOTHING_WON),
         "median_of_lost": Median(lost, "cycle", "days", "nothing was lost in this period"),
-        "median_by_stage": attempt(lambda: MedianWait(known.visits, "exit_day", today=known.today)),
+        "median_by_stage": attempt(lambda: MedianWait(visits(known), "exit_day", today=known.today)),
     }
 
 

@@ -15,9 +15,9 @@ from kpis.measures.core.pipeline import (
     FromForecast,
     from_forecast,
 )
-from kpis.measures.core.quantities import Ledger
 from kpis.measures.core.quantity import Quantity, attempt
 from kpis.measures.core.rows import Reducer, Rows, Scan
+from kpis.measures.core.totals import Ledger
 from kpis.measures.registry import measure, part_of
 
 
@@ -36,10 +36,10 @@ def funnel_value(known: Known) -> dict[str, Quantity]:
     """
     return {
         "by_own_close_ratios": FunnelValue(known),
-        "by_forecast": FromForecast(known, lambda one: (one.funnel_value, one.funnel_low, one.funnel_high)),
-        "by_forecast_this_period": from_forecast(known, lambda one: one.from_open, "money", 0),
-        "by_forecast_next_period": from_forecast(known, lambda one: one.from_open, "money", 1),
-        "by_forecast_next_but_one": from_forecast(known, lambda one: one.from_open, "money", 2),
+        "by_forecast": FromForecast(lambda one: (one.funnel_value, one.funnel_low, one.funnel_high)),
+        "by_forecast_this_period": from_forecast(lambda one: one.from_open, "money", 0),
+        "by_forecast_next_period": from_forecast(lambda one: one.from_open, "money", 1),
+        "by_forecast_next_but_one": from_forecast(lambda one: one.from_open, "money", 2),
         "by_stage_probability": attempt(lambda: _stage_weighted(known)),
         "open_amount": Ledger(_open_today(known), "money"),
     }

@@ -6,12 +6,14 @@ import narwhals.stable.v2 as nw
 import numpy as np
 
 from kpis.measures.core import intervals
+from kpis.measures.core.composed import Derived, Ratio
 from kpis.measures.core.formulas import quotient
 from kpis.measures.core.grid import Grid
-from kpis.measures.core.known import Known, is_one_of
-from kpis.measures.core.quantities import Derived, Latest, Ratio
+from kpis.measures.core.known import Known
 from kpis.measures.core.quantity import Quantity
 from kpis.measures.core.rows import Rows, Window
+from kpis.measures.core.tables import is_one_of
+from kpis.measures.core.totals import Latest
 from kpis.measures.registry import measure
 
 

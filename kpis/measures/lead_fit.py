@@ -8,12 +8,14 @@ import narwhals.stable.v2 as nw
 
 from kpis.definitions import CustomerProfile
 from kpis.errors import NotEnoughData
+from kpis.measures.core.composed import Ratio
 from kpis.measures.core.incidence import IN_THE_END, Incidence
-from kpis.measures.core.known import Known, is_one_of
+from kpis.measures.core.known import Known
 from kpis.measures.core.profile import ideal_profile
-from kpis.measures.core.quantities import Ratio, Share
 from kpis.measures.core.quantity import Quantity, attempt, tried
 from kpis.measures.core.rows import Panel, Rows, Span
+from kpis.measures.core.samples import Share
+from kpis.measures.core.tables import is_one_of
 from kpis.measures.registry import measure
 
 
@@ -32,7 +34,7 @@ def lead_leakage(known: Known) -> dict[str, Quantity]:
         leads.last_activity_at
     Source: FUNNEL-2.6, MarketingProfs: 25 metrics by funnel stage
     """
-    rows = _leaking(known)
+    rows = leaking(known)
     return {
         "leakage": Incidence(rows, "leak_day", "won_day", IN_THE_END, today=known.today),
         "leads_that_left_by_stage": Share(
@@ -42,7 +44,8 @@ def lead_leakage(known: Known) -> dict[str, Quantity]:
     }
 
 
-def _leaking(known: Known) -> Rows:
+def leaking(known: Known) -> Rows:
+    """Leads on the day they were created, with ``leak_day``: when they left without a win, null while they have not."""
     rows = Rows(known.lead_outcomes, "leads", "created_at_n")
     ways = [nw.col("disqualified_at_n"), nw.col("archived_at_n"), nw.col("lost_day")]
     if known.has("leads", "last_activity_at"):

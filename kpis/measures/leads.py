@@ -6,12 +6,15 @@ from functools import reduce
 
 import narwhals.stable.v2 as nw
 
+from kpis.measures.core.composed import Ratio
 from kpis.measures.core.incidence import IN_THE_END, Incidence
-from kpis.measures.core.known import Known, is_one_of
-from kpis.measures.core.quantities import Count, Mean, Ratio, Share
+from kpis.measures.core.known import Known
 from kpis.measures.core.quantity import Quantity, attempt
 from kpis.measures.core.rows import Panel, Rows, Span
+from kpis.measures.core.samples import Mean, Share
 from kpis.measures.core.scores import ScoreAuc, WinRateByDecile
+from kpis.measures.core.tables import is_one_of
+from kpis.measures.core.totals import Count
 from kpis.measures.registry import measure
 
 
@@ -42,12 +45,12 @@ def marketing_qualified_leads(known: Known) -> dict[str, Quantity]:
         "MQLs": Count(known.leads("mql_at")),
         "MQL_share_of_leads": Share(created, "is_mql", empty="no lead was created in this period"),
         "recycled": attempt(lambda: Count(known.leads("recycled_at"))),
-        "win_rate_by_score_decile": attempt(lambda: WinRateByDecile(_scored(known))),
-        "score_ranks_winners": attempt(lambda: ScoreAuc(_scored(known))),
+        "win_rate_by_score_decile": attempt(lambda: WinRateByDecile(scored(known))),
+        "score_ranks_winners": attempt(lambda: ScoreAuc(scored(known))),
     }
 
 
-def _scored(known: Known) -> Rows:
+def scored(known: Known) -> Rows:
     """Scored leads on their creation day, with 0/1 ``was_won``."""
     known.need("leads", "score")
     known.need_lead_links()

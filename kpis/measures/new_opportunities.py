@@ -15,9 +15,10 @@ from kpis.measures.core.known import Known
 from kpis.measures.core.pipeline import (
     PAST,
 )
-from kpis.measures.core.quantities import Amount, Count
 from kpis.measures.core.quantity import Quantity, attempt
 from kpis.measures.core.rows import Reducer, Rows, Scan, Window
+from kpis.measures.core.samples import Amount
+from kpis.measures.core.totals import Count
 from kpis.measures.registry import measure
 from kpis.periods import day_of
 

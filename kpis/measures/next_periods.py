@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import narwhals.stable.v2 as nw
 import numpy as np
 
+from kpis.measures.core.composed import Derived, Ratio
 from kpis.measures.core.grid import Grid, first_reason
 from kpis.measures.core.known import Known
 from kpis.measures.core.pipeline import (
@@ -17,9 +18,11 @@ from kpis.measures.core.pipeline import (
     stock,
     trailing_mean,
 )
-from kpis.measures.core.quantities import Amount, Count, Derived, Ledger, Ratio
 from kpis.measures.core.quantity import Quantity, attempt
 from kpis.measures.core.rows import Reducer, Rows, Scan, Window
+from kpis.measures.core.samples import Amount
+from kpis.measures.core.targets import company_only, target
+from kpis.measures.core.totals import Count, Ledger
 from kpis.measures.registry import measure, part_of
 from kpis.periods import day_n, day_of
 
@@ -63,7 +66,7 @@ def next_two_periods_coverage(known: Known) -> dict[str, Quantity]:
             f"MQLs_needed_next_{k}": attempt(lambda gap=gap: _mqls(known, gap)),
             f"spend_needed_next_{k}": attempt(lambda gap=gap: _spend(known, gap)),
             f"days_left_to_create_next_{k}": attempt(lambda k=k: LastUsefulDay(known, k)),
-            f"required_by_forecast_next_{k}": from_forecast(known, lambda one: one.required_pipeline, "money", k),
+            f"required_by_forecast_next_{k}": from_forecast(lambda one: one.required_pipeline, "money", k),
         }
     parts["open_within_60_days"] = Ledger(_due_within(known, 60), "money")
     parts["open_within_90_days"] = Ledger(_due_within(known, 90), "money")
@@ -99,11 +102,10 @@ class PlanAhead(Quantity):
 
     def grid(self, reducer: Reducer) -> Grid:
         """The target, where one is set."""
-        if reducer.by:
-            self.known.need_targets_by(reducer.by)
+        company_only(reducer.by)
         calendar = self.known.dataset.settings.calendar
         found = [
-            self.known.target("bookings", calendar.at(period.start, self.ahead)) for period in reducer.window.periods
+            target(self.known, "bookings", calendar.at(period.start, self.ahead)) for period in reducer.window.periods
         ]
         value = np.array([[np.nan if one is None else one for one in found]], dtype=float)
         return Grid.of(("",), value, np.isfinite(value).astype(float), why="needs a target for bookings in that period")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import narwhals.stable.v2 as nw
 
 from kpis.measures.core.known import Known
-from kpis.measures.core.quantities import Count, Share
 from kpis.measures.core.quantity import Quantity, attempt
 from kpis.measures.core.rows import Rows
+from kpis.measures.core.samples import Share
+from kpis.measures.core.totals import Count
 from kpis.measures.registry import measure
 
 NOTHING_SENT = "nothing was sent in this period"

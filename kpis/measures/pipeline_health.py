@@ -9,6 +9,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 
 from kpis.measures.core import intervals
+from kpis.measures.core.composed import Derived
 from kpis.measures.core.formulas import Plan
 from kpis.measures.core.grid import Grid, first_reason
 from kpis.measures.core.known import Known
@@ -17,9 +18,11 @@ from kpis.measures.core.pipeline import (
     past_share,
     stock,
 )
-from kpis.measures.core.quantities import Derived, Keyed, Share, Stock
 from kpis.measures.core.quantity import Quantity, attempt
 from kpis.measures.core.rows import Panel, Reducer, Rows, Scan, Span, Window
+from kpis.measures.core.samples import Keyed, Share
+from kpis.measures.core.states import visits
+from kpis.measures.core.totals import Stock
 from kpis.measures.registry import measure
 from kpis.periods import day_n
 
@@ -46,8 +49,8 @@ def current_period_health(known: Known) -> dict[str, Quantity]:
         "open_qualified": opened,
         "to_go_coverage": Derived(_coverage, (opened, Plan(known, "bookings"), _won_so_far(known)), "ratio"),
         "required_coverage": attempt(lambda: _inverse(past_share("won0", "open0", known))),
-        "expected_landing": from_forecast(known, lambda one: one.expected, "money"),
-        "p_hit": from_forecast(known, lambda one: one.p_hit, "share"),
+        "expected_landing": from_forecast(lambda one: one.expected, "money"),
+        "p_hit": from_forecast(lambda one: one.p_hit, "share"),
         "with_next_step_or_activity": attempt(lambda: _worked(known, today)),
         "past_due": Share(today, "past_due", empty=NO_DEALS),
         "pushed_twice_or_more": attempt(lambda: _pushed(known, today)),
@@ -99,10 +102,10 @@ class StageAge(Quantity):
         return self.known.once("visit ages", self._ages)
 
     def _ages(self) -> tuple[Rows, Rows]:
-        visits = self.known.visits
-        done = visits.where((nw.col("is_won") == 1) & ~nw.col("exit_day").is_null())
+        visited = visits(self.known)
+        done = visited.where((nw.col("is_won") == 1) & ~nw.col("exit_day").is_null())
         done = done.also(age=nw.col("exit_day") - nw.col("entry_day"), is_now=nw.lit(0))
-        here = visits.where((nw.col("is_open") == 1) & nw.col("exit_day").is_null())
+        here = visited.where((nw.col("is_open") == 1) & nw.col("exit_day").is_null())
         here = here.also(age=nw.lit(self.known.today) - nw.col("entry_day"), today_n=nw.lit(self.known.today)).on(
             "today_n"
         )

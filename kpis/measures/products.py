@@ -13,9 +13,10 @@ from kpis.measures.core import intervals
 from kpis.measures.core.dimensions import group_by_dimension
 from kpis.measures.core.grid import Grid
 from kpis.measures.core.known import Known
-from kpis.measures.core.quantities import Amount, Keyed, Ledger, Mean, Median, Share, SumRatio
 from kpis.measures.core.quantity import Quantity
 from kpis.measures.core.rows import Reducer, Rows, Scan
+from kpis.measures.core.samples import Amount, Keyed, Mean, Median, Share, SumRatio
+from kpis.measures.core.totals import Ledger
 from kpis.measures.registry import measure
 from kpis.measures.revenue import size_bands, won_amount
 from kpis.periods import day_of

@@ -5,12 +5,15 @@ from __future__ import annotations
 import narwhals.stable.v2 as nw
 import numpy as np
 
+from kpis.measures.core.composed import Derived
 from kpis.measures.core.formulas import NOT_OVER, Plan, a_year, growth, growth_of, growth_per_working_day, quotient
 from kpis.measures.core.grid import Grid, first_reason
-from kpis.measures.core.known import Known, is_one_of
-from kpis.measures.core.quantities import Amount, Count, Derived, Mean, Median, SumRatio
+from kpis.measures.core.known import Known
 from kpis.measures.core.quantity import Quantity, attempt
 from kpis.measures.core.rows import Rows, Window
+from kpis.measures.core.samples import Amount, Mean, Median, SumRatio
+from kpis.measures.core.tables import is_one_of
+from kpis.measures.core.totals import Count
 from kpis.measures.registry import measure
 
 

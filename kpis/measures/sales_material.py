@@ -10,11 +10,13 @@ import numpy as np
 
 from kpis.measures.content import Distinct, active_assets, events, offered
 from kpis.measures.core import intervals
+from kpis.measures.core.composed import Ratio
 from kpis.measures.core.grid import Grid
 from kpis.measures.core.known import Known
-from kpis.measures.core.quantities import Count, Ledger, Ratio, Share
 from kpis.measures.core.quantity import Quantity, attempt
 from kpis.measures.core.rows import Panel, Reducer, Rows, Scan, Span
+from kpis.measures.core.samples import Share
+from kpis.measures.core.totals import Count, Ledger
 from kpis.measures.registry import measure
 
 

@@ -10,11 +10,14 @@ import numpy as np
 
 from kpis.engine import NEVER
 from kpis.errors import NotEnoughData
+from kpis.measures.core.composed import Derived, Ratio, Stacked
 from kpis.measures.core.grid import Grid
-from kpis.measures.core.known import Known, is_one_of
-from kpis.measures.core.quantities import Count, Derived, Ledger, Ratio, Share, Stacked
+from kpis.measures.core.known import Known
 from kpis.measures.core.quantity import Missing, Quantity, attempt, tried
 from kpis.measures.core.rows import Panel, Rows, Span, Window
+from kpis.measures.core.samples import Share
+from kpis.measures.core.tables import is_one_of
+from kpis.measures.core.totals import Count, Ledger
 from kpis.measures.leads import accepted_by_sales
 from kpis.measures.registry import measure, part_of
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 import narwhals.stable.v2 as nw
 import numpy as np
 
+from kpis.measures.core.booked import booked
+from kpis.measures.core.composed import Derived, Ratio, Sum
 from kpis.measures.core.customer_states import CustomerStates
 from kpis.measures.core.formulas import Plan, quotient
 from kpis.measures.core.grid import Grid, first_reason
 from kpis.measures.core.incidence import IN_THE_END, Incidence
-from kpis.measures.core.known import Known, is_one_of
-from kpis.measures.core.quantities import Count, Days, Derived, Ledger, Ratio, Sum
+from kpis.measures.core.known import Known
 from kpis.measures.core.quantity import Missing, Quantity, attempt, tried
+from kpis.measures.core.response import FEWEST, response
 from kpis.measures.core.rows import Rows, Window
+from kpis.measures.core.tables import is_one_of
+from kpis.measures.core.totals import Count, Days, Ledger
 from kpis.measures.customers import new_customers
 from kpis.measures.cycle import new_business
 from kpis.measures.products import own_revenue, sold
@@ -38,7 +42,7 @@ def sales_marketing_cost_ratio(known: Known) -> dict[str, Quantity]:
     Needs: spend.amount, finance.revenue; or spend.amount, opportunities.closed_at, opportunities.amount
     Source: IDC-1, IDC customer creation scorecard, benchmark 10.6 % (2012-13, technology vendors)
     """
-    spent = Ledger(known.booked, "both")
+    spent = Ledger(booked(known), "both")
     base = tried(lambda: revenue(known))
     over = base if not isinstance(base, Missing) else won_amount(known)
     note = "over recognised revenue" if over is base else "over bookings: no finance table"
@@ -74,7 +78,7 @@ def sales_to_marketing_ratio(known: Known) -> dict[str, Quantity]:
 
 def _spent_by(known: Known, department: str) -> Ledger:
     """Spend of a department; a period in which it booked nothing has no value, rather than 0."""
-    return Ledger(known.booked.where(nw.col(f"by_{department}") == 1), "amount")
+    return Ledger(booked(known).where(nw.col(f"by_{department}") == 1), "amount")
 
 
 @measure({"IDC-3": "Marketing investment per total sales headcount"}, kind="ratio", basis="flow", better="band")
@@ -88,9 +92,9 @@ def marketing_per_sales_fte(known: Known) -> dict[str, Quantity]:
     Needs: spend.amount, headcount.fte, headcount.department
     Source: IDC-3, IDC customer creation scorecard, benchmark 40,000 to 70,000 US dollars a year
     """
-    spent = Ledger(known.booked, "marketing")
+    spent = Ledger(booked(known), "marketing")
     people = known.rows("headcount", "period").where(is_one_of("department", ("sales",)))
-    inputs = (spent, Days(known.booked), Ledger(people, "fte", "count"), Days(people))
+    inputs = (spent, Days(booked(known)), Ledger(people, "fte", "count"), Days(people))
 
     def formula(spent: Grid, months: Grid, fte: Grid, ends: Grid, window: Window) -> Grid:  # noqa: ARG001
         yearly = np.divide(spent.value * 12, months.value, out=np.full(spent.shape, np.nan), where=months.value > 0)
@@ -117,7 +121,7 @@ def program_share(known: Known) -> dict[str, Quantity]:
     moved = known.definitions.tools_and_other_as
     if moved is not None:
         (as_program if moved == "program" else as_people).extend(["tools", "tool", "other"])
-    rows = known.booked.where((nw.col("by_sales") == 1) | (nw.col("by_marketing") == 1))
+    rows = booked(known).where((nw.col("by_sales") == 1) | (nw.col("by_marketing") == 1))
     program = Ledger(rows.where(is_one_of("category", tuple(as_program))), "amount")
     people = Ledger(rows.where(is_one_of("category", tuple(as_people))), "amount")
     note = "tools and other are left out" if moved is None else f"tools and other count as {moved}"
@@ -146,7 +150,7 @@ def cost_per_lead(known: Known) -> dict[str, Quantity]:
     Needs: spend.amount, leads.created_at
     Source: MKTG-1, 30 KPIs for marketing managers; interval: exact Poisson on the leads
     """
-    spent = acquiring(known, known.booked, "marketing")
+    spent = acquiring(known, booked(known), "marketing")
     return {
         "cost_per_lead": Ratio(spent, Count(known.leads("created_at")), "money", empty="no lead was created"),
         "spend": spent,
@@ -164,7 +168,7 @@ def cost_per_qualified_lead(known: Known) -> dict[str, Quantity]:
     Needs: spend.amount, leads.mql_at
     Source: FUNNEL-1.3, MarketingProfs: 25 metrics by funnel stage; interval: exact Poisson on the leads
     """
-    spent = Ledger(known.booked, "marketing")
+    spent = Ledger(booked(known), "marketing")
     return {
         "cost_per_MQL": Ratio(spent, Count(known.leads("mql_at")), "money", empty="no lead qualified"),
         "spend": spent,
@@ -183,7 +187,7 @@ def sales_roi(known: Known) -> dict[str, Quantity]:
     Needs: spend.amount, spend.department, opportunities.closed_at, opportunities.amount
     Source: SALES-6, 30 KPIs for sales managers
     """
-    cost, won = Ledger(known.booked, "sales"), won_amount(known)
+    cost, won = Ledger(booked(known), "sales"), won_amount(known)
     margin = tried(lambda: margin_rate(known))
     known_margin = not isinstance(margin, Missing)
     inputs = (won, cost, margin) if known_margin else (won, cost)
@@ -224,7 +228,7 @@ def customer_acquisition_cost(known: Known) -> dict[str, Quantity]:
         spend.amount, opportunities.account_id, opportunities.closed_at
     Source: SALES-9, 30 KPIs for sales managers
     """
-    spent = acquiring(known, known.booked, "both")
+    spent = acquiring(known, booked(known), "both")
     terms: list[Quantity] = [spent]
     if known.has("opportunities", "closed_at") and known.has("opportunities", "discount_amount"):
         given = with_concessions(known)
@@ -327,7 +331,7 @@ def marketing_spend_to_sales(known: Known) -> dict[str, Quantity]:
         opportunities.closed_at, opportunities.amount
     Source: FUNNEL-3.8, MarketingProfs: 25 metrics by funnel stage
     """
-    spent, base = Ledger(known.booked, "marketing"), own_revenue(known)
+    spent, base = Ledger(booked(known), "marketing"), own_revenue(known)
     return {
         "share_of_revenue": Ratio(spent, base, "share", empty="no revenue in this period", note=base.note),
         "marketing_spend": spent,
@@ -350,29 +354,15 @@ def _required(known: Known) -> Quantity:
     return Derived(formula, (Plan(known, "bookings"), won, mqls, each), "money")
 
 
-FEWEST_PERIODS = 8
-
-
 def _elasticity(spent: Grid, base: Grid, window: Window) -> Grid:
-    """Least-squares slope of log revenue on log spend with a t interval, at each period from the whole ones so far."""
-    from scipy import stats
-
+    """Slope of log revenue on log spend with its interval, at each period from the whole ones so far."""
     value, low, high, n = (np.full(base.shape, np.nan) for _ in range(4))
     for g in range(base.shape[0]):
         for p in range(base.shape[1]):
-            use = window.whole[: p + 1] & (spent.value[g, : p + 1] > 0) & (base.value[g, : p + 1] > 0)
-            n[g, p] = use.sum()
-            x = np.log(np.where(use, spent.value[g, : p + 1], 1.0))[use]
-            y = np.log(np.where(use, base.value[g, : p + 1], 1.0))[use]
-            if use.sum() >= FEWEST_PERIODS and np.ptp(x) > 0:
-                fit = stats.linregress(x, y)
-                half = stats.t.ppf(0.975, use.sum() - 2) * fit.stderr
-                value[g, p], low[g, p], high[g, p] = fit.slope, fit.slope - half, fit.slope + half
-    return Grid.of(
-        base.groups,
-        value,
-        np.nan_to_num(n),
-        low=low,
-        high=high,
-        why=f"needs {FEWEST_PERIODS} whole periods with spend that differs",
-    )
+            whole = np.where(window.whole[: p + 1], base.value[g, : p + 1], np.nan)
+            n[g, p] = (np.isfinite(whole) & np.isfinite(spent.value[g, : p + 1])).sum()
+            fit = response(spent.value[g, : p + 1], whole)
+            if fit is not None:
+                n[g, p], value[g, p], low[g, p], high[g, p] = fit.n, fit.slope, fit.low, fit.high
+    why = f"needs {FEWEST} whole periods with spend that differs"
+    return Grid.of(base.groups, value, n, low=low, high=high, why=why)

@@ -10,11 +10,14 @@ import numpy as np
 
 from kpis.engine import collect
 from kpis.measures.core import intervals
+from kpis.measures.core.composed import Ratio
 from kpis.measures.core.grid import Grid
-from kpis.measures.core.known import Known, is_one_of
-from kpis.measures.core.quantities import Count, Mean, Ratio, Share
+from kpis.measures.core.known import Known
 from kpis.measures.core.quantity import Quantity, attempt
 from kpis.measures.core.rows import Reducer, Rows, Scan
+from kpis.measures.core.samples import Mean, Share
+from kpis.measures.core.tables import is_one_of
+from kpis.measures.core.totals import Count
 from kpis.measures.registry import measure
 
 NO_VISITS = "nobody visited the site in this period"
@@ -193,7 +196,7 @@ def pre_conversion_page_flow(known: Known) -> dict[str, Quantity]:
     before = views.join(converted, on="visitor_id", how="inner").filter(nw.col("viewed_at_n") <= nw.col("converted_n"))
     pairs = before.select("visitor_id", "page").unique(["visitor_id", "page"]).with_columns(one=nw.lit(1))
     counted = pairs.group_by("visitor_id").agg(pages=nw.col("one").sum())
-    rows = Rows(converted.join(counted, on="visitor_id", how="left"), "page_views", "converted_n")
+    rows = Rows(known.kept(converted.join(counted, on="visitor_id", how="left")), "page_views", "converted_n")
     rows = rows.also(pages=nw.col("pages").fill_null(0)).also(covered=nw.col("pages") * nw.lit(1.0 / max(total, 1)))
     nobody = "no visitor converted in this period"
     by_count = rows.also(pages_seen=nw.col("pages").cast(nw.String)).by("pages_seen")

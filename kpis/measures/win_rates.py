@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import narwhals.stable.v2 as nw
 
+from kpis.measures.core.composed import Derived, Ratio, Stacked
 from kpis.measures.core.control import control_limits
 from kpis.measures.core.formulas import mean_of_four_before
 from kpis.measures.core.incidence import IN_THE_END, Incidence
 from kpis.measures.core.known import Known, with_outcome_days
-from kpis.measures.core.quantities import Count, Derived, Ratio, Share, Stacked, SumRatio
 from kpis.measures.core.quantity import Quantity, attempt
 from kpis.measures.core.rows import Rows
+from kpis.measures.core.samples import Share, SumRatio
+from kpis.measures.core.states import stage_entries
+from kpis.measures.core.totals import Count
 from kpis.measures.registry import measure
 
 NONE_DECIDED = "nothing was won or lost in this period"
@@ -119,7 +122,7 @@ def close_ratio_by_stage(known: Known) -> dict[str, Quantity]:
     Source: FUNNEL-3.5, MarketingProfs: 25 metrics by funnel stage
     """
     if known.dataset.has_history:
-        entries = known.stage_entries
+        entries = stage_entries(known)
     else:
         entries = known.deals("created_at").also(visit_stage=nw.lit("All opportunities")).by("visit_stage")
         entries = Rows(with_outcome_days(entries.frame), entries.table, entries.day, entries.over)

@@ -61,7 +61,7 @@ def visits(dataset: Dataset, cursor: Cursor) -> nw.LazyFrame:
 
 
 def pushes(dataset: Dataset, cursor: Cursor) -> nw.LazyFrame:
-    """One row a push of at least PUSH_DAYS: ``opportunity_id``, ``day``, ``pushed`` (1)."""
+    """One row a push of at least PUSH_DAYS: ``opportunity_id``, ``day``, ``pushed`` (1), ``later`` (days)."""
 
     def build(own: Cursor) -> nw.LazyFrame:
         rows = own.frame("opportunity_history").filter(
@@ -70,7 +70,7 @@ def pushes(dataset: Dataset, cursor: Cursor) -> nw.LazyFrame:
         rows = rows.with_columns(before=nw.col("expected_close_n").shift(1).over("opportunity_id", order_by="seq"))
         rows = rows.with_columns(later=nw.col("expected_close_n") - nw.col("before"))
         rows = rows.filter(nw.col("later") >= PUSH_DAYS).with_columns(pushed=nw.lit(1))
-        return rows.select("opportunity_id", "pushed", day=nw.col("changed_at_n"))
+        return rows.select("opportunity_id", "pushed", "later", day=nw.col("changed_at_n"))
 
     dataset.engine.store(PUSHES, build)
     return cursor.frame(PUSHES)

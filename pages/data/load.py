@@ -4,13 +4,15 @@ import streamlit as st
 
 from kpis.answers.check import check_answer
 from kpis.errors import TandemError
-from ui import cards, columns, levers, state, upload
+from kpis.intake.defects import MERGED, rows_behind
+from kpis.intake.rejected import rejected_rows
+from ui import cards, data_columns, levers, reading, state, upload
 
 
 @st.fragment
 def page() -> None:
     """The page's body: the files, and the levers last, since they wait for a model of these data."""
-    found = state.intake()
+    found, files = state.intake(), reading.shown().files
     answer = check_answer(found.files, found.defects, found.notes)
     tables = answer.tables
     symbol = levers.symbol(found.dataset.currency)
@@ -21,6 +23,7 @@ def page() -> None:
     st.markdown(cards.small(f"{newest} Data you load stay in this session and are gone when you close it."))
 
     why = st.container()
+    reading.ask_dates()
     left, right = st.columns(2)
     with left.container(border=True, height="stretch"):
         st.subheader("Load your own", anchor=False)
@@ -31,24 +34,68 @@ def page() -> None:
             "One table of opportunities, as your CRM exports it; names of columns may differ.\n"
             "* an **id**, the day it was **created**, its **stage** or **status**, its **amount**\n"
             "* the day it **closed**, or is expected to\n\n"
-            "A second dated export, or the stage history, adds stages. Leads, spend and targets add the needs."
+            "A second dated export, or the stage history, adds stages. Leads, spend and targets add the needs. "
+            "Corrections and definitions of last time apply by themselves when you load their settings file as well."
         )
-        st.download_button(
-            "Template", upload.TEMPLATE, "opportunities.csv", "text/csv", key="template", on_click="ignore",
-            icon=":material/download:",
-        )  # fmt: skip
+        with st.container(horizontal=True):
+            st.download_button(
+                "Template", upload.TEMPLATE, "opportunities.csv", "text/csv", key="template", on_click="ignore",
+                icon=":material/download:",
+            )  # fmt: skip
+            reading.offer_settings()
 
     cards.numbers(answer, answer, ("files", "read", "accepted", "rejected", "merged"), found.dataset.currency)
     cards.table(
-        "What was recognised?", tables["files"], "files", columns.FILES, says="Each file with what became of its rows"
+        "What was recognised?",
+        tables["files"],
+        "files",
+        data_columns.FILES,
+        says="Each file with what became of its rows",
     )
-    for title, key, shown in columns.about_files(symbol):
-        if len(tables[key]):
-            cards.table(title, tables[key], key, shown, says=title)
-    cards.notes(answer)
+    st.page_link("pages/data/columns.py", label="What each column was taken for", icon=":material/view_column:")
+    if len(tables["rejects"]):
+        cards.table(
+            "Which rows were rejected?",
+            tables["rejects"],
+            "rejects",
+            data_columns.REJECTS,
+            says="Each rejected row with its line and reason; the download has its content too",
+            whole=lambda: rejected_rows(files, found.files),
+        )
+    if len(tables["defects"]):
+        cards.table(
+            "What is wrong with the data?",
+            tables["defects"],
+            "defects",
+            data_columns.defects(symbol),
+            says="Each defect with its rows and the money it touches",
+        )
+        named = [defect for defect in tables["defects"]["defect"] if defect != MERGED]
+        if named:
+            chosen = st.selectbox("Show the rows of", named, key="defect")
+            cards.table(
+                f"{chosen[:1].upper()}{chosen[1:]}",
+                rows_behind(found.dataset, found.files, chosen),
+                "defect_rows",
+                data_columns.defect_rows(symbol),
+                says="The rows behind the chosen defect",
+            )
+    if answer.notes:
+        with st.container(border=True, key="decided"):
+            st.subheader("What was decided while reading?", anchor=False)
+            st.markdown("\n".join(f"* {cards.plain(note)}" for note in answer.notes))
+            st.page_link("pages/data/definitions.py", label="Agree on definitions", icon=":material/handshake:")
+    if len(tables["warnings"]):
+        cards.table(
+            "What else is there to know?",
+            tables["warnings"],
+            "warnings",
+            data_columns.WARNINGS,
+            says="Warnings and questions about each file",
+        )
     st.page_link("pages/meeting/pipeline.py", label="Next: will we make this period?", icon=":material/arrow_forward:")
     forecast = levers.draw()
-    upload.show_next()
+    reading.show_next()
     if isinstance(forecast, TandemError):
         with why:
             cards.problem(forecast)

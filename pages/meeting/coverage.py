@@ -53,6 +53,19 @@ def page() -> None:
         "What would it take?", tables["periods"], "needs", columns.needs(symbol),
         says="Opportunities, leads and spend that each period needs on top of what is expected",
     )  # fmt: skip
+    title = "Has that been done before?"
+    if tables["precedents"].empty:
+        cards.missing(title, "no target is set, or there are fewer than four past months and periods")
+    else:
+        cards.table(
+            title, tables["precedents"], "precedents", columns.PRECEDENTS,
+            says="What each period needs as a rate, beside the company's own past", height="content",
+        )  # fmt: skip
+    labels = [landing.label for landing in view.outlook.landings]
+    cards.table(
+        "Until when do new opportunities count?", tables["segments"], "segments", columns.segments(labels),
+        says="Last day on which a new opportunity has half of its worth in time, by segment and period",
+    )  # fmt: skip
     strips = tables["strips"]
     if strips.empty:
         cards.missing("What closes in 30, 60 and 90 days?", "the expected close of open deals is not known at this day")

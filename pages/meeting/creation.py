@@ -51,7 +51,7 @@ def page() -> None:
             says="Opportunities created by source",
         )
     cards.notes(answer)
-    st.page_link("pages/data/load.py", label="Next: load your own data", icon=":material/arrow_forward:")
+    st.page_link("pages/meeting/changes.py", label="Next: what changed?", icon=":material/arrow_forward:")
 
 
 page()

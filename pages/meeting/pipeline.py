@@ -2,11 +2,14 @@
 
 import streamlit as st
 
-from kpis.answers.pipeline import in_short, pipeline_health
+from kpis.answers.dependence import dependence
+from kpis.answers.pipeline import COMPOSITIONS, in_short, pipeline_health
 from kpis.charts.chance import chance
 from kpis.charts.landing import landing
 from kpis.charts.pipeline import composition
-from ui import cards, columns, levers
+from ui import cards, columns, deals, levers, meeting
+
+READINGS = {"stage": "which stage?", "age": "how old?", "pushes": "how often pushed?", "segment": "which segment?"}
 
 
 @st.fragment
@@ -14,8 +17,10 @@ def page() -> None:
     """The page's body: the levers in the sidebar, then the answer."""
     view = levers.view()
     answer, before = view.answers(pipeline_health)
+    depends, _ = view.answers(dependence)
     current, tables, symbol = view.outlook.landings[0], answer.tables, view.symbol
 
+    meeting.since_last(view)
     cards.headline(answer, before, view.moved, view.outlook.currency, in_short(view.outlook))
     cards.numbers(answer, before, ("p_hit", "expected", "coverage", "gap"), view.outlook.currency)
 
@@ -34,25 +39,28 @@ def page() -> None:
             caption="The curve: chance to land there or above.",
         )  # fmt: skip
     left, right = st.columns(2)
-    reading = "In full colour: expected to be won this period."
     with left:
+        by = st.segmented_control(
+            "Open deals by", list(COMPOSITIONS), default="stage", required=True, key="composition_by",
+            format_func=str.capitalize, persist_state="session",
+        )  # fmt: skip
         cards.chart(
-            "Open deals: which stage?", composition(tables["stages"], "stage", symbol, view.outlook.model.stages),
-            tables["stages"], "stages", says="Amount of open deals by stage", caption=reading,
+            f"Open deals: {READINGS[by]}", composition(tables[by], COMPOSITIONS[by], symbol), tables[by], "composition",
+            says=f"Amount of open deals by {by}", caption="In full colour: expected to be won this period.",
         )  # fmt: skip
     with right:
-        cards.chart(
-            "Open deals: how old?", composition(tables["ages"], "age_band", symbol), tables["ages"], "ages",
-            says="Amount of open deals by age since creation", caption=reading,
+        cards.table(
+            depends.question, depends.tables["depends_on"], "depends_on", columns.depends_on(symbol, current.label),
+            says="The deals whose results decide, with the chance to reach the target if each is won or lost",
+            caption=cards.plain(depends.sentence),
         )  # fmt: skip
-    cards.table(
-        "Which deals does it depend on?", tables["deals"], "deals", columns.deals(symbol, view.outlook.landings),
-        says="Open deals with their chance to be won in each period, the largest expected amount first", height=420,
-    )  # fmt: skip
+    if len(tables["deals"]):
+        deals.table(view, tables["deals"])
+        deals.explained(view, tables["deals"])
     cards.notes(answer)
     st.page_link(
-        "pages/meeting/coverage.py",
-        label="Next: is there enough for the next two periods?",
+        "pages/meeting/deals.py",
+        label="Next: what could keep these deals from coming through?",
         icon=":material/arrow_forward:",
     )
 

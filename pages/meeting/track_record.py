@@ -3,8 +3,8 @@
 import streamlit as st
 
 from kpis.answers.track_record import WINDOW_NAMES, of_window, track_record
-from kpis.charts.track_record import calibration, errors, over_time
-from kpis.forecast.backtest import MODEL
+from kpis.charts.track_record import calibration, chances, errors, over_time
+from kpis.forecast.contest import MODEL
 from ui import background, cards, columns, levers
 
 
@@ -18,7 +18,7 @@ def page() -> None:
         st.title("How good has this forecast been?", anchor=False)
         background.progress(job)
         return
-    answer = track_record(job.future.result(), calendar, view.outlook.currency)
+    answer = track_record(job.future.result(), view.outlook)
     cards.headline(answer, answer, (), view.outlook.currency, "Levers do not touch the record: it is the past.")
     if answer.tables["origins"].empty:
         cards.missing("What came of past forecasts?", "no past period has enough history before it")
@@ -26,7 +26,7 @@ def page() -> None:
     window = st.segmented_control(
         "Forecasts of the", WINDOW_NAMES, default=WINDOW_NAMES[0], required=True, key="window", bind="query-params"
     )
-    scores, origins, ranges = of_window(answer, window)
+    scores, origins, ranges, reached = of_window(answer, window)
     left, right = st.columns([3, 2])
     with left:
         cards.chart(
@@ -40,10 +40,26 @@ def page() -> None:
             says="Share of outcomes at or below each level of the forecast, against the diagonal",
             caption="On the dashed line the levels are true.",
         )  # fmt: skip
-    cards.chart(
-        "What was forecast, and what came?", over_time(origins, symbol), origins, "over_time",
-        says="Each past forecast with its 80 % range, and what came of it, by the day it was made",
-        caption=":blue[Bar]: 80 % range, tick: forecast; :green[dot]: what came.",
+    left, right = st.columns([3, 2])
+    with left:
+        cards.chart(
+            "What was forecast, and what came?", over_time(origins, symbol), origins, "over_time",
+            says="Each past forecast with its 80 % range, and what came of it, by the day it was made",
+            caption=":blue[Bar]: 80 % range, tick: forecast; :green[dot]: what came.",
+        )  # fmt: skip
+    with right:
+        title = "Are its chances true?"
+        if reached.empty:
+            cards.missing(title, "no past period has a target, and no four periods before it stand in for one")
+        else:
+            cards.chart(
+                title, chances(reached), reached, "chances",
+                says="Share of targets that were reached by the chance that was forecast, with its interval",
+                caption=f"On the dashed line they are. Against {reached['against'].iloc[0]}.",
+            )  # fmt: skip
+    cards.table(
+        "Which method gives the mean of today's forecast?", answer.tables["methods"], "methods", columns.METHODS,
+        says="Method used for each period of today's forecast, and why",
     )  # fmt: skip
     cards.table(
         "How does it compare?", answer.tables["scores"], "scores", columns.scores(),

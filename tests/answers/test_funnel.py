@@ -49,3 +49,40 @@ def test_what_is_missing_is_named():
     only = funnel(dataset({"opportunities": DEAL, "leads": leads(5, TODAY - timedelta(days=200), 2, 1)}))
     assert only.spend_per_opportunity is None
     assert "spend" in only.missing[-1]
+
+
+def test_spend_of_other_years_is_no_spend_of_0():
+    """Money spent only before, or only after the as-of day, says nothing about what an MQL costs."""
+    rows = leads(40, TODAY - timedelta(days=200), 20, 8)
+    for month in (date(2024, 2, 1), date(2026, 8, 1)):
+        spend = [{"period": month, "department": "marketing", "amount": 777.0}]
+        found = funnel(
+            dataset({"opportunities": DEAL, "leads": rows, "spend": spend}, newest=date(2026, 9, 1)).known_at(TODAY)
+        )
+        assert found.spend_per_opportunity is None
+        assert "spend" in found.missing[-1]
+        assert found.mqls_per_opportunity == 5.0
+
+
+def test_a_lead_becomes_an_opportunity_when_that_is_there():
+    """As of June eight leads have become the first opportunity; the four of the second, created in July, have not."""
+    later = {"opportunity_id": "2", "created_at": date(2026, 7, 5)}
+    rows = leads(40, TODAY - timedelta(days=200), 20, 8)
+    more = [
+        row | {"lead_id": f"x{k}", "opportunity_id": "2"} for k, row in enumerate(leads(4, TODAY - timedelta(days=190)))
+    ]
+    data = dataset({"opportunities": [*DEAL, later], "leads": rows + more}, newest=date(2026, 9, 1))
+    # 44 MQLs of 8 opportunities then, of 12 in September.
+    assert funnel(data.known_at(TODAY)).mqls_per_opportunity == 44 / 8
+    assert funnel(data).mqls_per_opportunity == 44 / 12
+
+
+def test_monthly_history():
+    """40 MQLs on 12 December, 10 on 31 May; 20 SQLs five days later: whole months from January to May."""
+    rows = leads(40, TODAY - timedelta(days=200), 20, 8) + leads(10, TODAY - timedelta(days=30))
+    spend = [{"period": date(2026, m, 1), "department": "marketing", "amount": 100.0 * m} for m in range(1, 7)]
+    found = funnel(dataset({"opportunities": DEAL, "leads": rows, "spend": spend}, newest=TODAY)).monthly
+    assert found["mqls"].tolist() == [0.0, 0.0, 0.0, 0.0, 10.0]
+    assert found["sqls"].tolist() == [0.0] * 5
+    # January is the first month of spend and left out, June is not over.
+    assert found["spend"].tolist() == [200.0, 300.0, 400.0, 500.0]

@@ -76,14 +76,14 @@ def texts(page, key):
 # Links
 
 
-LINK = "sales_cycle=120&slippage=20&target_2026Q3=2000000"
+LINK = "sales_cycle=120&slippage=70&target_2026Q3=2000000"
 
 
 @pytest.fixture
 def linked(demo):
     """What a page says under ``LINK``."""
     base = [landing.target for landing in demo.under().landings]
-    return demo.under({"sales_cycle": 120}, slippage=0.2, targets=(2_000_000.0, *base[1:]))
+    return demo.under({"sales_cycle": 120, "slippage": 70}, targets=(2_000_000.0, *base[1:]))
 
 
 def test_a_link_on_a_fresh_server_opens_the_frame_and_the_same_view(fresh_server, open_page, linked):
@@ -91,14 +91,10 @@ def test_a_link_on_a_fresh_server_opens_the_frame_and_the_same_view(fresh_server
     for name in NAVIGATION:
         expect(page.get_by_test_id("stSidebarNav").get_by_role("link", name=name)).to_be_visible()
     expect(slider(page, "sales_cycle")).to_have_value("120")
-    expect(slider(page, "slippage")).to_have_value("20")
+    expect(slider(page, "slippage")).to_have_value("70")
     says(page, next_periods(linked).sentence)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="Streamlit says 'Page not found' to the first visitor while a folder is called pages: rename it, drop this mark",
-)
 def test_a_link_on_a_fresh_server_raises_no_alarm(fresh_server, open_page):
     page = open_page(f"{fresh_server}/coverage")
     expect(page.get_by_role("dialog")).to_have_count(0, timeout=5_000)
@@ -108,7 +104,7 @@ def test_a_link_on_a_fresh_server_raises_no_alarm(fresh_server, open_page):
 def test_a_link_opens_the_same_view_on_every_page(open_page, linked, path):
     page = open_page(f"{path}?{LINK}")
     says(page, QUESTIONS[path](linked).sentence)
-    assert parameters(page) == {"sales_cycle": "120", "slippage": "20", "target_2026Q3": "2000000"}
+    assert parameters(page) == {"sales_cycle": "120", "slippage": "70", "target_2026Q3": "2000000"}
 
 
 def test_levers_go_along_from_page_to_page(open_page, settle, demo):
@@ -168,7 +164,7 @@ def test_charts_name_what_they_show(open_page, demo):
     expect(page.locator(".st-key-landing_card svg.marks").get_by_text(goal)).to_be_visible()
     chance = page.locator(".st-key-chance_card svg.marks")
     expect(chance.get_by_text(f"target: {percent(landing.p_hit)}")).to_be_visible()
-    for key in ("landing", "chance", "stages", "ages"):
+    for key in ("landing", "chance", "composition"):
         assert not any("undefined" in text or "NaN" in text for text in texts(page, key))
 
 

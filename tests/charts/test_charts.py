@@ -8,10 +8,12 @@ import pandas as pd
 import pytest
 
 from kpis.charts.chance import chance
+from kpis.charts.changes import waterfall
 from kpis.charts.creation import months, pace, spread
 from kpis.charts.landing import landing, landings
 from kpis.charts.pipeline import composition, needed
 from kpis.charts.style import MEANINGS, PARTS, ROOM, spec
+from kpis.charts.track_record import chances
 
 
 def parts(scale: float = 1.0, target: float | None = 500.0, periods: tuple[str, ...] = ("2026Q3",)) -> pd.DataFrame:
@@ -61,6 +63,24 @@ def spread_table(n: int = 3) -> pd.DataFrame:
     return pd.DataFrame({"month": [month], "months_to_close": ["4 or more"], "opportunities": [n], "amount": [9.5]})
 
 
+def steps(won: float = -30.0) -> pd.DataFrame:
+    # 100 at the start, + 20 new, 30 won: 90 at the end.
+    return pd.DataFrame(
+        {
+            "step": ["1 Jul", "New", "Won", "31 Jul"],
+            "kind": ["start", "new", "won", "end"],
+            "deals": [4, 1, 1200, 3],
+            "amount": [100.0, 20.0, won, 120.0 + won],
+            "low": [0.0, 100.0, 120.0 + won, 0.0],
+            "high": [100.0, 120.0, 120.0, 120.0 + won],
+        }
+    )
+
+
+def reached(hits: int = 2, low: float = 0.2) -> pd.DataFrame:
+    return pd.DataFrame({"said": [0.5], "reached": [hits / 4], "low": [low], "high": [0.9], "hits": [hits], "n": [4]})
+
+
 CHARTS = {
     "landing": (lambda: landing(parts(), "$"), lambda: landing(parts(2.0, None), "$")),
     "landings": (lambda: landings(parts(periods=("2026Q3", "2026Q4")), "$"), lambda: landings(parts(3.0), "$")),
@@ -69,7 +89,9 @@ CHARTS = {
     "needed": (lambda: needed(periods(), "$"), lambda: needed(periods(None), "$")),
     "months": (lambda: months(created()), lambda: months(created(50.0))),
     "pace": (lambda: pace(paced()), lambda: pace(paced(3.0).drop(columns=["past_low", "past_mean", "past_high"]))),
+    "chances": (lambda: chances(reached()), lambda: chances(reached(3, 0.1))),
     "spread": (lambda: spread(spread_table()), lambda: spread(spread_table(30))),
+    "waterfall": (lambda: waterfall(steps(), "$"), lambda: waterfall(steps(-90.0).iloc[[0, 1, 3]], "$")),
 }
 
 
@@ -155,14 +177,8 @@ def test_the_chance_curve_names_few_points_and_none_beside_the_target():
     assert free["goal"].isna().all()
 
 
-def test_composition_stands_in_the_order_of_the_stages():
-    assert list(composition(stages(), "stage", order=("Discovery", "Proposal")).data["name"]) == [
-        "Discovery",
-        "Proposal",
-    ]
+def test_composition_stands_in_the_order_of_its_table():
     assert list(composition(stages(), "stage").data["name"]) == ["Proposal", "Discovery"]
-    # A stage that is not in the list follows; nothing is left out.
-    assert list(composition(stages(), "stage", order=("Discovery",)).data["name"]) == ["Discovery", "Proposal"]
 
 
 def test_created_opportunities_have_the_colour_of_open_deals():
@@ -179,6 +195,15 @@ def test_needed_keeps_a_period_whose_need_is_unknown():
     rows = needed(periods()).data
     assert list(rows["period"]) == ["2026Q3", "2026Q4"]
     assert rows["required_pipeline"].isna().tolist() == [False, True]
+
+
+def test_a_waterfall_signs_changes_and_colours_what_leaves():
+    rows = waterfall(steps(), "$").data
+    assert list(rows["name"]) == ["1 Jul (4)", "New (1)", "Won (1,200)", "31 Jul (3)"]
+    assert list(rows["sign"]) == ["", "+", "", ""]
+    assert list(rows["meaning"]) == ["open", "open", "won", "open"]
+    assert (rows["room"] > rows["high"].max()).all()
+    assert list(waterfall(steps().assign(kind="pushed out")).data["meaning"].unique()) == ["warning"]
 
 
 def walk(node, key):

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from kpis.answers.check import check_answer
 from kpis.errors import AssumptionError, InputError
 from kpis.intake import check, read
-from kpis.intake.corrections import as_mapped, as_toml
+from kpis.intake.corrections import as_mapped
 from kpis.settings import Settings
 from tests.intake.files import load, look, rows, uploads
 
@@ -173,7 +173,7 @@ def test_corrections_can_be_written_down_and_apply_next_time() -> None:
             "Close Date": "",
         }
     }
-    settings = Settings.model_validate(tomllib.loads(as_toml(mine)))
+    settings = Settings.parse(Settings(mapping=mine).as_toml().encode(), "mine.toml")
     intake = load(settings, x=text)
     assert rows(intake, "SELECT opportunity_id, amount, expected_close FROM opportunities") == [("A", 5.0, None)]
     again = as_mapped(check(uploads(x=text), settings=settings)[0])
@@ -182,7 +182,7 @@ def test_corrections_can_be_written_down_and_apply_next_time() -> None:
 
 @given(st.dictionaries(st.text(min_size=1), st.dictionaries(st.text(min_size=1), st.text())))
 def test_any_name_survives_the_settings_file(mapping: dict[str, dict[str, str]]) -> None:
-    assert tomllib.loads(as_toml(mapping)).get("mapping", {}) == mapping
+    assert tomllib.loads(Settings(mapping=mapping).as_toml()).get("mapping", {}) == mapping
 
 
 def test_rows_without_any_date_are_an_error_that_says_so() -> None:

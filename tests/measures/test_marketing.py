@@ -56,7 +56,7 @@ def test_landing_pages():
 def test_digital_leads_for_each_visit():
     leads = [
         lead(1, "01-01", channel="Paid search"),
-        lead(2, "01-01", channel="email "),
+        lead(2, "01-01", channel="EMAIL"),
         lead(3, "01-01", channel="Event"),
         lead(4, "01-01"),
     ]

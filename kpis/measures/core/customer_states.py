@@ -12,9 +12,9 @@ from kpis.errors import NotEnoughData
 from kpis.measures.core import intervals
 from kpis.measures.core.grid import Grid
 from kpis.measures.core.known import Known
-from kpis.measures.core.quantities import Count
 from kpis.measures.core.quantity import Quantity
 from kpis.measures.core.rows import Panel, Reducer, Rows, Scan, Span
+from kpis.measures.core.totals import Count
 
 
 class CustomerStates:

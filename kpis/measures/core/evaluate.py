@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import date
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -13,11 +13,14 @@ from kpis.dataset import Dataset
 from kpis.errors import NotEnoughData
 from kpis.measures.core.forecast_view import ForecastView
 from kpis.measures.core.grid import Grid, joined
-from kpis.measures.core.known import Known
 from kpis.measures.core.quantity import Missing, Quantity
-from kpis.measures.core.rows import Reducer, Window
+from kpis.measures.core.rows import Window
+from kpis.measures.core.runs import Run, Runs, runs_of
 from kpis.measures.registry import Measure, find, measures
-from kpis.periods import MONTHS, Period
+from kpis.periods import Period
+
+WORKERS = 2
+"""Queries that run while others are being written."""
 
 LOW_SAMPLE = 20
 """Below this n a value is marked."""
@@ -35,6 +38,10 @@ class Part:
         Value less the value of the period before; NaN while a total's period is not over.
     over
         What the groups are: the dimension asked for, or the measure's own, such as the stage.
+    chart
+        Its control chart: ``p``, ``u`` or ``XmR``.
+    additive
+        Whether it adds up over days, so that an unfinished period cannot be compared with a whole one.
     """
 
     name: str
@@ -44,6 +51,8 @@ class Part:
     over: str
     sampled: bool
     note: str = ""
+    chart: str = "XmR"
+    additive: bool = False
 
     @property
     def label(self) -> str:
@@ -111,64 +120,6 @@ class Result:
         return pd.DataFrame(columns)
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """What was asked for: the breakdown, the seed of the bootstraps, and whether many numbers are wanted.
-
-    With ``keep`` the tables that most measures start from are stored once; without it every query names
-    the dataset's own tables.
-    """
-
-    today: date
-    by: str = ""
-    seed: int = 0
-    keep: bool = False
-
-
-@dataclass(frozen=True)
-class _Run:
-    """One day's knowledge and the reducer for one window on it."""
-
-    known: Known
-    reducer: Reducer
-
-    @classmethod
-    def on(cls, dataset: Dataset, window: Window, asked: _Asked, forecast: ForecastView | None) -> _Run:
-        known = Known(dataset, window, forecast, keep=asked.keep and dataset.as_of == asked.today)
-        return cls(known, Reducer(dataset, known.frame, window, asked.by, asked.seed))
-
-
-def window_of(dataset: Dataset, periods: int) -> Window:
-    """The last ``periods`` periods up to the one that holds the as-of day, and the year before them."""
-    calendar, day = dataset.settings.calendar, dataset.as_of
-    back = periods - 1 + 12 // MONTHS[calendar.grain]
-    return Window(tuple(calendar.at(day, k) for k in range(-back, 1)), periods, day)
-
-
-class _Runs:
-    """The days measures are evaluated on, by their ``at``; made when first asked for."""
-
-    def __init__(self, dataset: Dataset, window: Window, asked: _Asked, forecast: ForecastView | None = None) -> None:
-        self._dataset, self._window, self._asked, self._forecast = dataset, window, asked, forecast
-        self._made: dict[str, tuple[_Run, ...]] = {}
-
-    def __getitem__(self, at: str) -> tuple[_Run, ...]:
-        if at not in self._made:
-            self._made[at] = tuple(self._make(at))
-        return self._made[at]
-
-    def _make(self, at: str) -> Iterator[_Run]:
-        window, today = self._window, self._dataset.as_of
-        if at == "now":
-            yield _Run.on(self._dataset, window, self._asked, self._forecast)
-            return
-        for period in window.periods[-window.shown :]:
-            day = min(period.end, today)
-            then = self._dataset.known_at(day)
-            forecast = self._forecast if day == today else None
-            yield _Run.on(then, Window((period,), 1, day), self._asked, forecast)
-
-
 def evaluate(
     dataset: Dataset,
     names: Iterable[str] | None = None,
@@ -184,7 +135,9 @@ def evaluate(
     Without ``parts`` the headlines alone: what an overview of all measures shows.
 
     One draw of ``rng`` seeds every bootstrap, so that a number does not depend on what else was
-    asked for. Measures of today's pipeline show what the forecast adds where a ``forecast`` is given.
+    asked for. Measures of today's pipeline show what the forecast adds where a ``forecast`` is given. What
+    was counted and summed is remembered with the dataset, so that the same question, or another measure of it,
+    is answered at once.
 
     Raises
     ------
@@ -192,14 +145,18 @@ def evaluate(
         For a name that no measure has.
     """
     chosen = [find(name) for name in names] if names is not None else list(measures().values())
-    window = window_of(dataset, periods)
-    asked = _Asked(dataset.as_of, by, int(rng.integers(2**62)), keep=True)
-    runs = _Runs(dataset, window, asked, forecast)
-    declared = [(one, _declare(one, runs[one.at], parts=parts)) for one in chosen]
-    return [_result(one, there, runs, window) for one, there in declared]
+    runs = runs_of(dataset, periods, by, int(rng.integers(2**62)))
+    window = runs.window
+    with runs.busy:
+        runs["now"][0].reducer.forecast = forecast
+        declared = [(one, _declare(one, runs[one.at], parts=parts)) for one in chosen]
+        with ThreadPoolExecutor(WORKERS) as pool:
+            for run in runs.made():
+                run.reducer.begin(run.known.cursor, pool)
+            return [_result(one, there, runs, window) for one, there in declared]
 
 
-def _declare(one: Measure, runs: tuple[_Run, ...], *, parts: bool) -> list[dict[str, Quantity]] | NotEnoughData:
+def _declare(one: Measure, runs: tuple[Run, ...], *, parts: bool) -> list[dict[str, Quantity]] | NotEnoughData:
     """The parts on each day, their scans planned; or what is missing.
 
     A past day may lack what the as-of day has: its values are then missing, with the reason.
@@ -224,7 +181,7 @@ def _declare(one: Measure, runs: tuple[_Run, ...], *, parts: bool) -> list[dict[
 def _result(
     one: Measure,
     declared: list[dict[str, Quantity]] | NotEnoughData,
-    runs: _Runs,
+    runs: Runs,
     window: Window,
 ) -> Result:
     shown, whole = window.periods[-window.shown :], window.whole[-window.shown :]
@@ -241,7 +198,7 @@ def _result(
     return Result(one, _status(next(iter(parts.values()))), shown, whole, parts)
 
 
-def _part(name: str, declared: list[dict[str, Quantity]], runs: tuple[_Run, ...], window: Window) -> Part:
+def _part(name: str, declared: list[dict[str, Quantity]], runs: tuple[Run, ...], window: Window) -> Part:
     grids = []
     for there, run in zip(declared, runs, strict=True):
         quantity = there.get(name, Missing("not known on that day"))
@@ -263,6 +220,8 @@ def _part(name: str, declared: list[dict[str, Quantity]], runs: tuple[_Run, ...]
         over if grid.groups != ("",) else "",
         quantity.sampled,
         quantity.note,
+        quantity.chart,
+        quantity.additive,
     )
 
 
@@ -281,61 +240,3 @@ def _status(headline: Part) -> str:
     last = np.flatnonzero(known.any(axis=0))[-1]
     n = headline.grid.n[:, last].sum()
     return "low sample" if headline.sampled and n < LOW_SAMPLE else "ok"
-
-
-def queries(dataset: Dataset, name: str, *, by: str = "", periods: int = 8) -> dict[str, list[str]]:
-    """The SQL behind each part: the counts and sums its formula is taken over.
-
-    A measure of a past state has one query a day; the one of the as-of day is given.
-    """
-    run, parts = _declared_now(dataset, name, by, periods)
-    found: dict[str, list[str]] = {}
-    for part, quantity in parts.items():
-        found[part] = [run.reducer.query(scan).to_native().sql_query() for scan in quantity.scans()]
-    return found
-
-
-def rows_behind(
-    dataset: Dataset,
-    name: str,
-    part: str = "",
-    *,
-    by: str = "",
-    group: str | None = None,
-    period: str = "",
-    limit: int = 1000,
-) -> pd.DataFrame:
-    """The rows behind one number: those of the part, in the labelled period and group, at most ``limit``.
-
-    Raises
-    ------
-    NotEnoughData
-        When the part has no rows of its own, or the data cannot support it.
-    """
-    import narwhals.stable.v2 as nw
-
-    run, parts = _declared_now(dataset, name, by, 8)
-    quantity = parts[part or next(iter(parts))]
-    rows = quantity.rows()
-    if rows is None:
-        raise NotEnoughData(f"{name} has no rows of its own", way_out="Open the measures it is made of")
-    frame, label = run.reducer.with_group(rows)
-    if group is not None:
-        frame = frame.filter(label == group)
-    day = getattr(rows, "day", "")
-    if day and period:
-        window = run.reducer.window
-        number = [one.label for one in window.periods].index(period)
-        frame = frame.filter((nw.col(day) >= int(window.starts[number])) & (nw.col(day) <= int(window.ends[number])))
-    return frame.head(limit).collect("pyarrow").to_native().to_pandas()
-
-
-def _declared_now(dataset: Dataset, name: str, by: str, periods: int) -> tuple[_Run, dict[str, Quantity]]:
-    one = find(name)
-    run = _Runs(dataset, window_of(dataset, periods), _Asked(dataset.as_of, by))[one.at][-1]
-    return run, one.declare(run.known)
-
-
-def only(result: Result, part: str) -> Result:
-    """The same result with one part as its headline."""
-    return replace(result, parts={part: result.parts[part]})

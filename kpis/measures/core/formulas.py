@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from kpis.measures.core import intervals
+from kpis.measures.core.composed import Derived
 from kpis.measures.core.grid import Grid, first_reason
 from kpis.measures.core.known import Known
-from kpis.measures.core.quantities import Derived
 from kpis.measures.core.quantity import Quantity
 from kpis.measures.core.rows import Reducer, Scan, Window
+from kpis.measures.core.targets import company_only, target
 from kpis.periods import MONTHS, day_of
 
 NOT_OVER = "the period is not over"
@@ -97,9 +98,8 @@ class Plan(Quantity):
 
     def grid(self, reducer: Reducer) -> Grid:
         """The target, where one is set for the period."""
-        if reducer.by:
-            self.known.need_targets_by(reducer.by)
-        found = [self.known.target(self.metric, period) for period in reducer.window.periods]
+        company_only(reducer.by)
+        found = [target(self.known, self.metric, period) for period in reducer.window.periods]
         value = np.array([[np.nan if one is None else one for one in found]], dtype=float)
         return Grid.of(
             ("",), value, np.isfinite(value).astype(float), why=f"needs a target for {self.metric} in this period"

@@ -15,6 +15,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 
 from kpis.measures.core import intervals
+from kpis.measures.core.bridge import Fraction
 from kpis.measures.core.grid import Grid
 from kpis.measures.core.quantity import Quantity
 from kpis.measures.core.rows import Reducer, Rows, Scan
@@ -155,6 +156,11 @@ class Incidence(Quantity):
         rows = rows.also(lag=nw.when(nw.col("lag") < 0).then(0).otherwise(nw.col("lag")))
         object.__setattr__(self, "_scan", Scan(rows, ("rows",), ("lag", "kind")))
 
+    @property
+    def chart(self) -> str:
+        """A p-chart."""
+        return "p"
+
     def scans(self) -> Iterator[Scan]:
         """Rows by lag and outcome, of every cohort."""
         yield self._scan
@@ -184,6 +190,11 @@ class Incidence(Quantity):
             extra={"raw": raw, "matured": matured},
         )  # fmt: skip
 
+    def fraction(self, reducer: Reducer) -> Fraction:
+        """Expected arrivals and rows; the groups' incidences weighted by rows come close to that of all together."""
+        grid = reducer.grid(self)
+        return Fraction(grid.groups, grid.value * grid.n, grid.n, is_quotient=True)
+
 
 def pooled(of: Incidence, reducer: Reducer) -> dict[str | None, tuple[float, float, float]]:
     """The incidence of all cohorts together, by group, and under None of all groups: share, low, high."""
@@ -211,6 +222,11 @@ class MedianWait(Incidence):
 
     unit: str = "days"
 
+    @property
+    def chart(self) -> str:
+        """No share."""
+        return "XmR"
+
     def grid(self, reducer: Reducer) -> Grid:
         """The median; unknown while fewer than half have arrived."""
         reduced = reducer.run(self._scan)
@@ -228,6 +244,9 @@ class MedianWait(Incidence):
             low[g, p], high[g, p] = _first(above >= 0.5), _first(below >= 0.5)
         why = np.where(n > 0, "fewer than half have arrived yet", "no cohort started in this period")
         return Grid.of(reduced.groups, value, n, low=low, high=high, why=why)
+
+    def fraction(self, reducer: Reducer) -> None:
+        """None: medians of groups do not add up."""
 
 
 def _first(reached: np.ndarray) -> float:

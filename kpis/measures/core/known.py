@@ -1,26 +1,13 @@
-"""What is known on a day: the tables behind the measures and the rows that several of them share."""
+"""What is known on a day of opportunities and of leads: the rows that most measures start from."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cached_property
-from typing import Any
 
 import narwhals.stable.v2 as nw
-import numpy as np
-import pandas as pd
 
-from kpis.dataset import Dataset
-from kpis.definitions import Definitions
-from kpis.engine import NEVER, collect
-from kpis.errors import NotEnoughData
-from kpis.measures.core.forecast_view import ForecastView
-from kpis.measures.core.rows import Rows, Window
-from kpis.periods import Period, day_n
-from kpis.schema import TABLES
-
-COMPANY = ("company", "total", "all", "")
-"""Scopes of a target that mean the whole company."""
+from kpis.measures.core.rows import Rows
+from kpis.measures.core.tables import Tables, is_one_of
 
 SLIM = (
     "opportunity_id",
@@ -46,14 +33,6 @@ SLIM = (
     "is_open",
 )
 
-ADDITIVE_TARGETS = ("bookings", "new_opps", "mqls", "revenue")
-"""Metrics whose monthly targets add up to the quarter's; others are averaged."""
-
-
-def is_one_of(column: str, values: tuple[str, ...]) -> nw.Expr:
-    """Whether the text, without case and outer blanks, is one of ``values``; unknown when null."""
-    return nw.col(column).str.strip_chars().str.to_lowercase().is_in([value.lower() for value in values])
-
 
 def with_outcome_days(deals: nw.LazyFrame) -> nw.LazyFrame:
     """Add the whole days ``won_day`` and ``lost_day``, null where it did not happen."""
@@ -63,73 +42,8 @@ def with_outcome_days(deals: nw.LazyFrame) -> nw.LazyFrame:
     )
 
 
-class Known:
-    """The tables of ``dataset`` at the end of its as-of day, and rows made of them.
-
-    Every frame comes from one cursor. Frames and rows are made once, so that measures that ask the same
-    rows share one query.
-
-    Parameters
-    ----------
-    window
-        The periods asked for.
-    forecast
-        What the forecast says as of this day; None where nobody computed it.
-    keep
-        Store the frames that most measures start from, rather than ask for them in every query.
-    """
-
-    def __init__(
-        self, dataset: Dataset, window: Window, forecast: ForecastView | None = None, *, keep: bool = False
-    ) -> None:
-        self.dataset = dataset
-        self.window = window
-        self.forecast = forecast
-        self.cursor = dataset.engine.cursor()
-        self.today = day_n(dataset.as_of)
-        self._keep = keep
-        self.declared: dict[str, dict[str, Any]] = {}
-        self._shared: dict[str, Any] = {}
-        self._frames: dict[str, nw.LazyFrame] = {}
-        self._rows: dict[tuple[str, str], Rows] = {}
-
-    def once(self, name: str, make: Callable[[], Any]) -> Any:
-        """What ``make`` gives, made once for this day: so that several quantities share the same rows."""
-        if name not in self._shared:
-            self._shared[name] = make()
-        return self._shared[name]
-
-    @property
-    def definitions(self) -> Definitions:
-        """The agreed definitions."""
-        return self.dataset.settings.definitions
-
-    def has(self, table: str, *columns: str) -> bool:
-        """Whether the table is there and each named column holds a value."""
-        return self.dataset.has(table, *columns)
-
-    def need(self, table: str, *columns: str) -> None:
-        """Raise NotEnoughData unless ``has``."""
-        self.dataset.need(table, *columns)
-
-    def kept(self, frame: nw.LazyFrame) -> nw.LazyFrame:
-        """The frame, stored once where many numbers are wanted."""
-        return self.cursor.keep(frame) if self._keep else frame
-
-    def frame(self, table: str) -> nw.LazyFrame:
-        """The table as known on the day; where many numbers are wanted, without what no measure reads."""
-        if table not in self._frames:
-            frame = self.dataset.frame(table, self.cursor)
-            # Day arithmetic is done on the companions; the dates themselves only make every query longer.
-            self._frames[table] = frame.drop(*TABLES[table].dates) if self._keep else frame
-        return self._frames[table]
-
-    def rows(self, table: str, day: str) -> Rows:
-        """Rows of a table on one of its dates."""
-        if (table, day) not in self._rows:
-            self.need(table, day)
-            self._rows[table, day] = Rows(self.frame(table), table, f"{day}_n")
-        return self._rows[table, day]
+class Known(Tables):
+    """The tables of a day with what several measures derive from opportunities and leads."""
 
     # Opportunities ---------------------------------------------------------------------------------------
 
@@ -143,7 +57,7 @@ class Known:
         deals = self.frame("opportunities").with_columns(
             **columns, no_decision=nw.when(decided_nothing).then(1).otherwise(0)
         )
-        return self.kept(self._with_qualified_day(deals))
+        return self.kept(self.with_qualified_day(deals))
 
     def deals(self, day: str) -> Rows:
         """Opportunities on one of their dates."""
@@ -172,14 +86,19 @@ class Known:
         stages = self.frame("stages").filter(flagged & ~nw.col("stage").is_null())
         return stages.select(stage=nw.col("stage"), flagged=nw.lit(1)).unique(["stage"])
 
-    def _with_qualified_day(self, deals: nw.LazyFrame) -> nw.LazyFrame:
+    def with_qualified_day(self, deals: nw.LazyFrame, stages: nw.LazyFrame | None = None) -> nw.LazyFrame:
         """Add ``qualified_day``: the whole day a deal first qualified, null if it never did.
 
         The first entry into a stage flagged qualified; a deal won without one qualified by being won. Without
         any stage history of a deal: its recorded ``qualified_at``; without that the day of creation, if it
         is closed or its stage is flagged (all are, where no stages are known).
+
+        Parameters
+        ----------
+        stages
+            The flagged stages in the form of ``qualified_stages``, where another rule than the shared one is asked.
         """
-        stages = self.qualified_stages
+        stages = self.qualified_stages if stages is None else stages
         if stages is None or not self.has("opportunities", "stage"):
             deals = deals.with_columns(flagged=nw.lit(1))
         else:
@@ -212,91 +131,6 @@ class Known:
     def qualified_deals(self) -> Rows:
         """Opportunities on the day they first qualified, with ``won_day`` and ``lost_day``."""
         return Rows(with_outcome_days(self.qualified), "opportunities", "qualified_day")
-
-    @cached_property
-    def visits(self) -> Rows:
-        """Visits of open stages: ``visit_stage``, ``entry_day``, ``exit_day`` (null while in it), with their deal."""
-        self.need("opportunity_history", "opportunity_id", "changed_at", "stage")
-        history = self.frame("opportunity_history").filter(~nw.col("stage").is_null())
-        history = history.select("opportunity_id", "seq", visit_stage=nw.col("stage"), entry_day=nw.col("changed_at_n"))
-        history = history.with_columns(before=nw.col("visit_stage").shift(1).over("opportunity_id", order_by="seq"))
-        moved = nw.col("before").is_null() | (nw.col("before") != nw.col("visit_stage"))
-        history = history.with_columns(moved=nw.when(moved).then(1).otherwise(0)).filter(nw.col("moved") == 1)
-        history = history.with_columns(next_day=nw.col("entry_day").shift(-1).over("opportunity_id", order_by="seq"))
-        visits = self._open_stages_only(history).join(self.slim, on="opportunity_id", how="inner")
-        exit_day = nw.coalesce(nw.col("next_day"), nw.col("closed_at_n"))
-        return Rows(self.kept(visits.with_columns(exit_day=exit_day)), "opportunities", "entry_day", over="visit_stage")
-
-    @cached_property
-    def stage_entries(self) -> Rows:
-        """First entry of each deal into each open stage, with ``won_day`` and ``lost_day``."""
-        self.need("opportunity_history", "opportunity_id", "changed_at", "stage")
-        history = self.frame("opportunity_history").filter(~nw.col("stage").is_null())
-        first = history.group_by("opportunity_id", "stage").agg(entry_day=nw.col("changed_at_n").min())
-        first = self._open_stages_only(first.select("opportunity_id", "entry_day", visit_stage=nw.col("stage")))
-        entries = with_outcome_days(first.join(self.slim, on="opportunity_id", how="inner"))
-        return Rows(entries, "opportunities", "entry_day", over="visit_stage")
-
-    def _open_stages_only(self, frame: nw.LazyFrame) -> nw.LazyFrame:
-        """Without the stages that mean won or lost."""
-        if not self.has("stages", "stage"):
-            return frame
-        closing = (nw.col("is_won").fill_null(0) == 1) | (nw.col("is_lost").fill_null(0) == 1)
-        closed = (
-            self.frame("stages")
-            .filter(closing)
-            .select(visit_stage=nw.col("stage"), closing=nw.lit(1))
-            .unique(["visit_stage"])
-        )
-        return frame.join(closed, on="visit_stage", how="left").filter(nw.col("closing").is_null())
-
-    @cached_property
-    def states(self) -> nw.LazyFrame:
-        """Every state of every qualified deal, in force from ``from_day`` until before ``until_day``.
-
-        ``state_stage``, ``state_amount`` and ``state_close`` (expected close, whole day) are as recorded then.
-        Without history there is one state a deal, the present one, from today on.
-        """
-        deals = self.slim.filter(~nw.col("qualified_day").is_null())
-        if not self.dataset.has_history:
-            return deals.with_columns(
-                from_day=nw.lit(self.today),
-                until_day=nw.lit(NEVER),
-                state_stage=nw.col("stage"),
-                state_amount=nw.col("amount"),
-                state_close=nw.col("expected_close_n"),
-            )
-        history = self.frame("opportunity_history").select(
-            "opportunity_id",
-            "seq",
-            from_day=nw.col("changed_at_n"),
-            then_stage=nw.col("stage"),
-            then_amount=nw.col("amount"),
-            then_close=nw.col("expected_close_n"),
-        )
-        history = history.with_columns(until_day=nw.col("from_day").shift(-1).over("opportunity_id", order_by="seq"))
-        # A state that ended before the first period asked for is in force on no day that is looked at.
-        first = int(self.window.starts[0])
-        history = history.filter(nw.col("until_day").is_null() | (nw.col("until_day") > first))
-        states = deals.join(history, on="opportunity_id", how="left")
-        created = nw.col("created_at_n").fill_null(self.today)
-        states = states.with_columns(
-            from_day=nw.col("from_day").fill_null(created),
-            until_day=nw.col("until_day").fill_null(NEVER),
-            state_stage=nw.coalesce(nw.col("then_stage"), nw.col("stage")),
-            state_amount=nw.coalesce(nw.col("then_amount"), nw.col("amount")),
-            state_close=nw.coalesce(nw.col("then_close"), nw.col("expected_close_n")),
-        )
-        return self.kept(states)
-
-    @cached_property
-    def states_from(self) -> int:
-        """First whole day whose pipeline is known: of the first recorded change, or today without history."""
-        if not self.dataset.has_history:
-            return self.today
-        frame = self.frame("opportunity_history").select(one=nw.lit(1), first=nw.col("changed_at_n")).group_by("one")
-        found = collect(frame.agg(nw.col("first").min()), {"first": "float"})["first"]
-        return int(found.iloc[0]) if len(found) and np.isfinite(found.iloc[0]) else self.today
 
     # Leads -----------------------------------------------------------------------------------------------
 
@@ -374,63 +208,3 @@ class Known:
             self.need("leads", day)
             self._rows[key] = Rows(self.lead_outcomes, "leads", f"{day}_n")
         return self._rows[key]
-
-    # Spend -----------------------------------------------------------------------------------------------
-
-    @cached_property
-    def booked(self) -> Rows:
-        """Spend by month with 0/1 columns ``by_sales``, ``by_marketing`` and money columns of each.
-
-        Marketing that another department paid counts as marketing where the definitions say so. A table
-        without departments is taken as marketing's.
-        """
-        rows = self.rows("spend", "period")
-        if not self.has("spend", "department"):
-            rows = rows.flag(by_sales=nw.lit(False), by_marketing=nw.lit(True))
-        else:
-            shadow = nw.col("is_shadow").fill_null(0) == 1
-            marketing, sales = is_one_of("department", ("marketing",)), is_one_of("department", ("sales",))
-            if self.definitions.shadow_is_marketing:
-                rows = rows.flag(by_sales=sales & ~shadow, by_marketing=marketing | shadow)
-            else:
-                rows = rows.flag(by_sales=sales, by_marketing=marketing)
-        money = nw.col("amount").fill_null(0.0)
-        rows = rows.also(
-            sales=nw.when(nw.col("by_sales") == 1).then(money).otherwise(nw.lit(0.0)),
-            marketing=nw.when(nw.col("by_marketing") == 1).then(money).otherwise(nw.lit(0.0)),
-            both=nw.when((nw.col("by_sales") == 1) | (nw.col("by_marketing") == 1)).then(money).otherwise(nw.lit(0.0)),
-        )
-        return Rows(self.kept(rows.frame), rows.table, rows.day)
-
-    # Targets ---------------------------------------------------------------------------------------------
-
-    @cached_property
-    def targets(self) -> pd.DataFrame:
-        """The company's targets: ``day`` (first of the month or quarter), ``metric``, ``value``."""
-        if not self.has("targets", "period", "metric", "value"):
-            return pd.DataFrame({"day": [], "metric": [], "value": []})
-        frame = self.frame("targets")
-        whole = nw.col("scope").is_null() | is_one_of("scope", COMPANY)
-        known = ~nw.col("period_n").is_null() & ~nw.col("metric").is_null() & ~nw.col("value").is_null()
-        frame = frame.filter(whole & known).select(
-            "value", day=nw.col("period_n"), metric=nw.col("metric").str.to_lowercase()
-        )
-        return collect(frame, {"day": "int", "metric": "text", "value": "float"})
-
-    def target(self, metric: str, period: Period) -> float | None:
-        """The target of a metric in a period; None where none is set, or only for a longer span than the period."""
-        if metric == "bookings" and period.label in self.dataset.settings.targets:
-            return self.dataset.settings.targets[period.label]
-        mine = self.targets[self.targets["metric"] == metric]
-        days = np.sort(mine["day"].unique())
-        if len(days) > 1 and np.diff(days).min() > period.days + 3:
-            return None
-        inside = mine[(mine["day"] >= day_n(period.start)) & (mine["day"] <= day_n(period.end))]
-        if inside.empty:
-            return None
-        adds_up = metric in ADDITIVE_TARGETS
-        return float(inside["value"].sum() if adds_up else inside["value"].mean())
-
-    def need_targets_by(self, dimension: str) -> None:
-        """Raise NotEnoughData: targets are the company's."""
-        raise NotEnoughData(f"targets are the company's and cannot be broken down by {dimension}")

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import narwhals.stable.v2 as nw
 import numpy as np
 
+from kpis.measures.core.composed import Derived
 from kpis.measures.core.forecast_view import ForecastView, PeriodView
 from kpis.measures.core.formulas import quotient
 from kpis.measures.core.grid import Grid
 from kpis.measures.core.known import Known
-from kpis.measures.core.quantities import Derived, Stock
 from kpis.measures.core.quantity import Quantity
 from kpis.measures.core.rows import Panel, Reducer, Span, Window
+from kpis.measures.core.states import states, states_from
+from kpis.measures.core.totals import Stock
 from kpis.periods import Period, day_n
 
 PAST = 8
@@ -27,12 +29,13 @@ def pipeline(known: Known) -> Panel:
     Columns, all Σ amount but ``deals0`` to ``deals2``, which count: ``open0``, ``open1``, ``open2`` expected to
     close in the period, the next, the next but one; ``won0`` the part of ``open0`` won later in the period;
     ``dayone`` expected in the period on its first day, ``dayone_won`` the part won in it; ``pulled_in`` open on
-    the first day, expected elsewhere, won in it; ``overdue`` open with an expected close before the day;
+    the first day, expected elsewhere, won in it (``pulled_deals`` counts them, ``pulled_won`` sums what they were
+    won for); ``overdue`` open with an expected close before the day;
     ``all_open``.
     """
     calendar = known.dataset.settings.calendar
     # A deal "omitted" from the forecast is no pipeline.
-    state = known.states.with_columns(
+    state = states(known).with_columns(
         omitted=nw.when(nw.col("forecast_category").str.to_lowercase() == "omitted").then(1).otherwise(0)
     )
     money = nw.col("state_amount").fill_null(0.0)
@@ -56,6 +59,7 @@ def pipeline(known: Known) -> Panel:
         won_on = nw.col("closed_at_n")
         won_here = (nw.col("is_won") == 1) & (won_on <= span.last) & (won_on >= span.start)
         later = won_here & (won_on > span.day)
+        pulled = first & ~within(here) & won_here
         return {
             "deals0": nw.when(now & within(here)).then(1).otherwise(0),
             "deals1": nw.when(now & within(next_one)).then(1).otherwise(0),
@@ -66,7 +70,9 @@ def pipeline(known: Known) -> Panel:
             "won0": worth(now & within(here) & later),
             "dayone": worth(first & within(here)),
             "dayone_won": worth(first & within(here) & won_here),
-            "pulled_in": worth(first & ~within(here) & won_here),
+            "pulled_in": worth(pulled),
+            "pulled_deals": nw.when(pulled).then(1).otherwise(0),
+            "pulled_won": nw.when(pulled).then(nw.col("amount").fill_null(0.0)).otherwise(nw.lit(0.0)),
             "overdue": worth(now & (close < span.day)),
             "all_open": worth(now),
         }
@@ -80,7 +86,7 @@ def stock(
     """A column of the pipeline on a day of each period."""
     panel = known.once("pipeline", lambda: pipeline(known))
     counted = column.replace("open", "deals") if column in ("open0", "open1", "open2") else ""
-    return Stock(panel, column, unit, known.states_from, at, counted)
+    return Stock(panel, column, unit, states_from(known), at, counted)
 
 
 def past_share(column: str, of: str, known: Known) -> Quantity:
@@ -110,7 +116,6 @@ def trailing_sum(grid: Grid, window: Window) -> Grid:
 class FromForecast(Quantity):
     """A number of the forecast, today only."""
 
-    known: Known
     take: Callable[[ForecastView], tuple[float | None, float | None, float | None]]
     unit: str = "money"
     note: str = "from the forecast"
@@ -120,11 +125,16 @@ class FromForecast(Quantity):
         """The forecast has a range of its own."""
         return False
 
+    @property
+    def settled(self) -> bool:
+        """It moves with the levers."""
+        return False
+
     def grid(self, reducer: Reducer) -> Grid:
         """The number in the last period."""
         shape = (1, len(reducer.window.periods))
         value, low, high = (np.full(shape, np.nan) for _ in range(3))
-        forecast = self.known.forecast
+        forecast = reducer.forecast
         found = self.take(forecast) if forecast is not None else (None, None, None)
         for array, number in zip((value, low, high), found, strict=True):
             array[0, -1] = np.nan if number is None else number
@@ -132,13 +142,13 @@ class FromForecast(Quantity):
         return Grid.of(("",), value, np.zeros(shape), low=low, high=high, why=why)
 
 
-def from_forecast(known: Known, take: Callable[[PeriodView], float | None], unit: str, period: int = 0) -> FromForecast:
+def from_forecast(take: Callable[[PeriodView], float | None], unit: str, period: int = 0) -> FromForecast:
     """A number that the forecast has for a period: 0 is the current one."""
 
     def number(forecast: ForecastView) -> tuple[float | None, float | None, float | None]:
         return take(forecast.periods[period]) if period < len(forecast.periods) else None, None, None
 
-    return FromForecast(known, number, unit)
+    return FromForecast(number, unit)
 
 
 def trailing_mean(value: np.ndarray, window: Window) -> np.ndarray:

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from kpis.errors import NotEnoughData
+from kpis.measures.core.bridge import Fraction
 from kpis.measures.core.grid import Grid
 from kpis.measures.core.rows import Panel, Reducer, Rows, Scan
 
@@ -29,6 +30,16 @@ class Quantity:
         """Whether it adds up over days, so that an unfinished period cannot be compared with a whole one."""
         return False
 
+    @property
+    def chart(self) -> str:
+        """Its control chart: ``p`` for shares of rows, ``u`` for counts of events, ``XmR`` for everything else."""
+        return "XmR"
+
+    @property
+    def settled(self) -> bool:
+        """Whether its grid stays true for the day and window; False for what moves with the levers."""
+        return True
+
     def scans(self) -> Iterator[Scan]:
         """What the engine must count and sum for it."""
         yield from ()
@@ -36,6 +47,10 @@ class Quantity:
     def grid(self, reducer: Reducer) -> Grid:
         """Its values by group and period."""
         raise NotImplementedError
+
+    def fraction(self, reducer: Reducer) -> Fraction | None:
+        """The totals that it is made of by group, which a bridge needs; None where groups do not add up."""
+        return None
 
     def rows(self) -> Rows | Panel | None:
         """The rows behind the number; of a quotient, those of its numerator."""
@@ -99,6 +114,16 @@ class Attempt(Quantity):
         """As what was built."""
         return self.quantity.additive
 
+    @property
+    def chart(self) -> str:
+        """As what was built."""
+        return self.quantity.chart
+
+    @property
+    def settled(self) -> bool:
+        """As what was built."""
+        return self.quantity.settled
+
     def scans(self) -> Iterator[Scan]:
         """Those of what was built."""
         yield from self.quantity.scans()
@@ -106,6 +131,10 @@ class Attempt(Quantity):
     def rows(self) -> Rows | Panel | None:
         """Those of what was built."""
         return self.quantity.rows()
+
+    def fraction(self, reducer: Reducer) -> Fraction | None:
+        """Those of what was built."""
+        return self.quantity.fraction(reducer)
 
     def grid(self, reducer: Reducer) -> Grid:
         """That of what was built."""

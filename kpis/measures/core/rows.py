@@ -6,8 +6,10 @@ The engine gets one query for all that is asked of the same rows: counts and sum
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import partial
 from itertools import pairwise
 from typing import Protocol
 
@@ -16,8 +18,10 @@ import numpy as np
 import pandas as pd
 
 from kpis.dataset import Dataset
-from kpis.engine import collect
+from kpis.engine import Cursor, Type, collect
+from kpis.errors import NotEnoughData
 from kpis.measures.core.dimensions import NOT_GIVEN, group_by_dimension
+from kpis.measures.core.forecast_view import ForecastView
 from kpis.measures.core.grid import Grid
 from kpis.periods import Period, day_n
 
@@ -40,6 +44,10 @@ class Window:
     periods: tuple[Period, ...]
     shown: int
     as_of: date
+
+    def last(self, periods: int) -> Window:
+        """Only the last ``periods`` of them."""
+        return Window(self.periods[-periods:], periods, self.as_of)
 
     @property
     def starts(self) -> np.ndarray:
@@ -152,6 +160,10 @@ class Scan:
 class Gridded(Protocol):
     """Anything that gives a grid on a reducer."""
 
+    @property
+    def settled(self) -> bool:
+        """Whether that grid stays true for the day and window."""
+
     def grid(self, reducer: Reducer) -> Grid:
         """Its values by group and period."""
 
@@ -188,11 +200,24 @@ class Reduced:
             yield int(part["g"][0]), int(part["p"][0]), part
 
 
+_Shaped = Callable[[pd.DataFrame], Reduced]
+_Asked = tuple[nw.LazyFrame, Mapping[str, Type], _Shaped]
+
+
 @dataclass
 class Reducer:
     """Runs scans on one dataset and window; what is asked of the same rows runs once.
 
     Call ``plan`` with every scan first, so that their sums go into one query.
+
+    Parameters
+    ----------
+    source
+        Another table's frame by its name: for breakdowns by a column of another table.
+    by, seed
+        The dimension of the breakdown, and where every bootstrap starts.
+    forecast
+        What the forecast says as of the day; None where nobody computed it.
     """
 
     dataset: Dataset
@@ -200,14 +225,18 @@ class Reducer:
     window: Window
     by: str = ""
     seed: int = 0
+    forecast: ForecastView | None = None
     _sums: dict[tuple[int, tuple[str, ...]], dict[str, None]] = field(default_factory=dict)
     _done: dict[tuple[int, tuple[str, ...]], Reduced] = field(default_factory=dict)
     _grids: dict[int, tuple[Gridded, Grid]] = field(default_factory=dict)
-    _alive: list[Rows | Panel] = field(default_factory=list)
+    _alive: dict[int, Rows | Panel] = field(default_factory=dict)
+    _begun: dict[tuple[int, tuple[str, ...]], tuple[tuple[str, ...], Future[pd.DataFrame], _Shaped]] = field(
+        default_factory=dict
+    )
 
     def grid(self, quantity: Gridded) -> Grid:
         """The grid of a quantity, made once: measures that share a factor share its numbers and its interval."""
-        if id(quantity) not in self._grids:
+        if id(quantity) not in self._grids or not quantity.settled:
             self._grids[id(quantity)] = quantity, quantity.grid(self)
         return self._grids[id(quantity)][1]
 
@@ -217,18 +246,53 @@ class Reducer:
 
     def plan(self, scan: Scan) -> None:
         """Note what will be asked."""
-        self._alive.append(scan.rows)
+        self._alive[id(scan.rows)] = scan.rows
         self._sums.setdefault((id(scan.rows), scan.keys), {}).update(dict.fromkeys(scan.sums or ("rows",)))
+
+    def begin(self, cursor: Cursor, pool: Executor) -> None:
+        """Fetch what is planned and not there yet in the background, while its queries are still being written."""
+        for key, names in self._sums.items():
+            sums = tuple(names)
+            if self._lacks(key, sums):
+                try:
+                    frame, schema, shaped = self._asked(self._alive[key[0]], sums, key[1])
+                except NotEnoughData:
+                    # Whoever asks for it is told.
+                    continue
+                self._begun[key] = sums, cursor.ahead(frame, schema, pool), shaped
 
     def run(self, scan: Scan) -> Reduced:
         """The reduced table of a scan."""
         key = (id(scan.rows), scan.keys)
-        if key not in self._done:
-            self.plan(scan)
-            sums = tuple(self._sums[key])
-            run = self._run_panel if isinstance(scan.rows, Panel) else self._run_rows
-            self._done[key] = run(scan.rows, sums, scan.keys)
+        self.plan(scan)
+        sums = tuple(self._sums[key])
+        if self._lacks(key, sums):
+            begun, table, shaped = self._begun.pop(key, ((), None, None))
+            if begun == sums:
+                self._done[key] = shaped(table.result())
+            else:
+                frame, schema, shaped = self._asked(scan.rows, sums, scan.keys)
+                self._done[key] = shaped(collect(frame, schema))
         return self._done[key]
+
+    def _lacks(self, key: tuple[int, tuple[str, ...]], sums: tuple[str, ...]) -> bool:
+        """Whether any of the sums is not there yet."""
+        return key not in self._done or not set(sums) <= set(self._done[key].table)
+
+    def _asked(self, rows: Rows | Panel, sums: tuple[str, ...], keys: tuple[str, ...]) -> _Asked:
+        """The query of sums, the types it gives, and what becomes of its table."""
+        if isinstance(rows, Panel):
+            if keys:
+                raise ValueError("a panel has sums only: its rows count in several periods")
+            return self._panel_asked(rows, tuple(name for name in sums if name != "rows"))
+        floats = dict.fromkeys(("rows", *sums), "float")
+        if not keys and not rows.over and not self.by:
+            return self._daily_query(rows, sums), {"p": "int", **floats}, partial(self._by_period, sums)
+        frame = self._rows_query(rows, sums, keys)
+        types = frame.collect_schema() if keys else {}
+        kinds = {key: "float" if types[key].is_numeric() else "category" for key in keys}
+        schema = {"p": "int", "group": "text", **kinds, **floats}
+        return frame, schema, partial(self._coded, sums=("rows", *sums))
 
     def query(self, scan: Scan) -> nw.LazyFrame:
         """The query of a scan, not run."""
@@ -268,17 +332,11 @@ class Reducer:
         frame = rows.frame.select(p=nw.col(rows.day), rows=nw.lit(1), **columns).filter(~nw.col("p").is_null())
         return frame.group_by("p").agg(*[nw.col(name).sum() for name in dict.fromkeys(("rows", *sums))])
 
-    def _run_rows(self, rows: Rows, sums: tuple[str, ...], keys: tuple[str, ...]) -> Reduced:
-        floats = dict.fromkeys(("rows", *sums), "float")
-        if not keys and not rows.over and not self.by:
-            table = collect(self._daily_query(rows, sums), {"p": "int", **floats})
-            table = table[table["p"] <= self.window.ends[-1]]
-            table["p"] = np.searchsorted(self.window.starts, table["p"], side="right") - 1
-            return self._coded(table.assign(group=""), ("rows", *sums))
-        frame = self._rows_query(rows, sums, keys)
-        types = frame.collect_schema() if keys else {}
-        kinds = {key: "float" if types[key].is_numeric() else "category" for key in keys}
-        return self._coded(collect(frame, {"p": "int", "group": "text", **kinds, **floats}), ("rows", *sums))
+    def _by_period(self, sums: tuple[str, ...], days: pd.DataFrame) -> Reduced:
+        """Sums by day as sums by period."""
+        table = days[days["p"] <= self.window.ends[-1]]
+        number = np.searchsorted(self.window.starts, table["p"], side="right") - 1
+        return self._coded(table.assign(p=number, group=""), ("rows", *sums))
 
     def _panel_query(self, panel: Panel, sums: tuple[str, ...]) -> tuple[nw.LazyFrame, list[str]]:
         frame, group = self.with_group(panel)
@@ -291,20 +349,20 @@ class Reducer:
             columns
         )
 
-    def _run_panel(self, panel: Panel, sums: tuple[str, ...], keys: tuple[str, ...]) -> Reduced:
-        if keys:
-            raise ValueError("a panel has sums only: its rows count in several periods")
-        sums = tuple(name for name in sums if name != "rows")
+    def _panel_asked(self, panel: Panel, sums: tuple[str, ...]) -> _Asked:
         frame, columns = self._panel_query(panel, sums)
-        wide = collect(frame, {"group": "text", "rows": "float", **dict.fromkeys(columns, "float")})
-        periods = range(len(self.window.periods))
-        tall = [
-            pd.DataFrame(
-                {"group": wide["group"], "p": p, "rows": wide["rows"], **{name: wide[f"{name}_{p}"] for name in sums}}
-            )
-            for p in periods
-        ]
-        return self._coded(pd.concat(tall, ignore_index=True), ("rows", *sums))
+        schema = {"group": "text", "rows": "float", **dict.fromkeys(columns, "float")}
+
+        def tall(wide: pd.DataFrame) -> Reduced:
+            parts = [
+                pd.DataFrame(
+                    {"group": wide["group"], "p": p, "rows": wide["rows"], **{n: wide[f"{n}_{p}"] for n in sums}}
+                )
+                for p in range(len(self.window.periods))
+            ]
+            return self._coded(pd.concat(parts, ignore_index=True), ("rows", *sums))
+
+        return frame, schema, tall
 
     def _coded(self, table: pd.DataFrame, sums: tuple[str, ...]) -> Reduced:
         """Replace group labels by their place in the sorted list of groups."""

@@ -1,0 +1,185 @@
+"""Scenarios as pictures: side by side, bridged, one lever at a time, two levers together."""
+
+from __future__ import annotations
+
+import altair as alt
+import pandas as pd
+
+from kpis.charts.style import (
+    ROOM,
+    coloured,
+    exact,
+    label,
+    money,
+    money_axis,
+    named,
+    names,
+    percent,
+    room,
+    template,
+    tinted,
+)
+
+UP, DOWN = "won", "warning"
+"""Meanings whose colours say that a change brings more or less."""
+
+
+def side_by_side(periods: pd.DataFrame, symbol: str = "") -> alt.LayerChart:
+    """Expected landing of each scenario and period, with its likely range and target.
+
+    Parameters
+    ----------
+    periods
+        The table ``periods``: scenario, period, expected, p10, p90, target, p_hit.
+    symbol
+        What stands before an amount of money.
+    """
+    order = pd.Categorical(periods["period"], periods["period"].unique(), ordered=True)
+    rows = periods.astype({"target": float, "p_hit": float}).assign(order=order)
+    rows = rows.sort_values("order", kind="stable").drop(columns="order").reset_index(drop=True)
+    rows["meaning"] = ["past" if name == rows["scenario"].iloc[0] else "open" for name in rows["scenario"]]
+    rows["row"] = rows["period"] + "  " + rows["scenario"]
+    rows["room"] = ROOM * rows[["expected", "p90", "target"]].max().max()
+    return _side_by_side(symbol).properties(data=rows, height=44 * max(len(rows), 2) + 60)
+
+
+@template
+def _side_by_side(symbol: str) -> alt.LayerChart:
+    base = alt.Chart().encode(y=alt.Y("row:N", sort=None, axis=names()))
+    hover = [
+        named("scenario", "Scenario"), named("period", "Period"), exact("expected", "Expected landing"),
+        exact("p10", "Likely from (1 in 10 is lower)"), exact("p90", "Likely to (1 in 10 is higher)"),
+        exact("target", "Target"), exact("p_hit", "Chance to reach it", ".1%"),
+    ]  # fmt: skip
+    bars = base.mark_bar(size=18).encode(
+        x=alt.X("expected:Q", axis=money_axis("Expected landing", symbol)), color=coloured("meaning"), tooltip=hover
+    )
+    span = base.mark_rule(strokeWidth=2).encode(x="p10:Q", x2="p90:Q")
+    goal = base.transform_filter("isValid(datum.target)").encode(x="target:Q")
+    said = f"{money('datum.expected', symbol)} + (isValid(datum.p_hit) ? ', ' + {percent('datum.p_hit')} : '')"
+    placed = base.transform_calculate(at="max(datum.p90, datum.target || 0)").encode(x="at:Q")
+    return alt.layer(
+        room(),
+        bars,
+        tinted(span, "target"),
+        tinted(goal.mark_tick(thickness=3, size=26, opacity=1), "target"),
+        label(placed, said, dx=10),
+    )
+
+
+def bridge(
+    shares: pd.DataFrame,
+    names_: tuple[str, str],
+    totals: tuple[float, float],
+    symbol: str = "",
+    title: str = "Expected over three periods",
+) -> alt.LayerChart:
+    """From one total to another, a step an assumption.
+
+    Parameters
+    ----------
+    shares
+        Rows of the table ``bridge`` of the second scenario: assumption, share.
+    names_, totals
+        What the two totals are called, and their amounts.
+    symbol
+        What stands before an amount of money.
+    """
+    steps = shares["share"].astype(float).to_numpy()
+    rows = pd.DataFrame(
+        {
+            "row": [names_[0], *shares["assumption"], names_[1]],
+            "amount": [totals[0], *steps, totals[1]],
+            "kind": ["total", *["change"] * len(steps), "total"],
+        }
+    )
+    ends = totals[0] + pd.Series(steps, dtype=float).cumsum()
+    rows["end"] = [totals[0], *ends, totals[1]]
+    rows["start"] = [0.0, *(ends - steps), 0.0]
+    rows["meaning"] = [
+        "open" if k == "total" else UP if a >= 0 else DOWN for k, a in zip(rows["kind"], rows["amount"], strict=True)
+    ]
+    rows["at"] = rows[["start", "end"]].max(axis=1)
+    rows["room"] = 1.25 * rows["at"].max()
+    return _bridge(symbol, title).properties(data=rows, height=38 * len(rows) + 60)
+
+
+@template
+def _bridge(symbol: str, title: str) -> alt.LayerChart:
+    base = alt.Chart().encode(y=alt.Y("row:N", sort=None, axis=names()))
+    hover = [named("row", "Step"), exact("amount", "Amount", "+,.2f")]
+    bars = base.mark_bar(size=22).encode(
+        x=alt.X("start:Q", axis=money_axis(title, symbol)), x2="end:Q",
+        color=coloured("meaning"), tooltip=hover,
+    )  # fmt: skip
+    said = f"(datum.kind == 'change' && datum.amount > 0 ? '+' : '') + {money('datum.amount', symbol)}"
+    return alt.layer(room(), bars, label(base.encode(x="at:Q"), said))
+
+
+def swings(table: pd.DataFrame, symbol: str = "") -> alt.LayerChart:
+    """What each lever does to the landing over its own range, the widest first.
+
+    Parameters
+    ----------
+    table
+        The table ``swings``: lever, end (low or high), value, change, swing.
+    symbol
+        What stands before an amount of money.
+    """
+    rows = table.assign(
+        meaning=[UP if c >= 0 else DOWN for c in table["change"]], right=[c >= 0 for c in table["change"]]
+    )
+    # Two ends on one side would write over each other: the farther one is labelled, the nearer one on hover.
+    farthest = rows["change"].abs().groupby([rows["lever"], rows["right"]]).transform("max")
+    rows["said"] = rows["change"].abs() == farthest
+    rows = rows.sort_values("said", key=lambda said: ~said, kind="stable")
+    rows = rows.sort_values("swing", ascending=False, kind="stable")
+    reach = 1.9 * rows["change"].abs().max()
+    return _swings(symbol).properties(
+        data=pd.concat([rows.assign(room=reach), rows.head(1).assign(room=-reach, change=None)], ignore_index=True),
+        height=40 * rows["lever"].nunique() + 60,
+    )
+
+
+@template
+def _swings(symbol: str) -> alt.LayerChart:
+    base = alt.Chart().transform_filter("isValid(datum.change)").encode(y=alt.Y("lever:N", sort=None, axis=names()))
+    hover = [named("lever", "Lever"), named("value", "Moved to"), exact("change", "Change of the landing", "+,.2f")]
+    bars = base.mark_bar(size=22).encode(
+        x=alt.X("change:Q", axis=money_axis("Change of the expected landing", symbol)), color=coloured("meaning"),
+        tooltip=hover,
+    )  # fmt: skip
+    said = f"datum.value + ': ' + (datum.change > 0 ? '+' : '') + {money('datum.change', symbol)}"
+    ends = base.encode(x="change:Q")
+    return alt.layer(
+        room(),
+        bars,
+        label(ends.transform_filter("datum.said && datum.right"), said),
+        label(ends.transform_filter("datum.said && !datum.right"), said, align="right", dx=-6),
+    )
+
+
+def pairs(table: pd.DataFrame, across: str, down: str) -> alt.LayerChart:
+    """Chance to reach the target over the values of two levers.
+
+    Parameters
+    ----------
+    table
+        The table ``map``: x, y, across, down, p_hit.
+    across, down
+        What the two levers are called.
+    """
+    rows = table.dropna(subset=["p_hit"]).astype({"p_hit": float}).sort_values(["y", "x"], ascending=[False, True])
+    return _pairs(across, down).properties(data=rows, height=52 * max(table["y"].nunique(), 3) + 60)
+
+
+@template
+def _pairs(across: str, down: str) -> alt.LayerChart:
+    base = alt.Chart().encode(
+        x=alt.X("across:N", sort=alt.SortField("x"), axis=alt.Axis(title=across, labelAngle=0)),
+        y=alt.Y("down:N", sort=alt.SortField("y", order="descending"), axis=alt.Axis(title=down)),
+        tooltip=[named("across", across), named("down", down), exact("p_hit", "Chance to reach the target", ".1%")],
+    )
+    shade = alt.Opacity("p_hit:Q", scale=alt.Scale(domain=[0, 1], range=[0.06, 0.6]), legend=None)
+    said = base.transform_calculate(label=percent("datum.p_hit")).mark_text(fontSize=13).encode(text="label:N")
+    return alt.layer(tinted(base.mark_rect().encode(opacity=shade), "open"), tinted(said, "target"))

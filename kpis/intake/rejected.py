@@ -1,0 +1,73 @@
+"""The rows that were rejected, with their content: looked up in the files again when somebody asks for them.
+
+Keeping every rejected row as it was written would cost memory on every load, for a table that is rarely opened.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from kpis.engine import Engine
+from kpis.errors import TandemError
+from kpis.intake.accounting import FileReport
+from kpis.intake.formats import known
+from kpis.intake.raw import RawTable, load, numbered
+from kpis.intake.sources import Source, Upload, gather
+
+
+def rejected_rows(files: Iterable[str | Path | Upload], reports: Sequence[FileReport]) -> pd.DataFrame:
+    """File, line, reason, and every cell of the rejected rows as written, under the file's own headers.
+
+    Parameters
+    ----------
+    files
+        What was read, as ``read`` got it.
+    reports
+        What ``read`` or ``check`` told about them.
+    """
+    wanted = {report.file: report for report in reports if report.rejects}
+    parts = [_told(report) for report in wanted.values()]
+    with tempfile.TemporaryDirectory(prefix="tandem-") as scratch:
+        engine = Engine()
+        try:
+            sources = [s for s in gather(files, Path(scratch)) if any(name.startswith(s.name) for name in wanted)]
+            content = {raw.label: raw for source in sources for raw in _tables(engine, source, Path(scratch))}
+            parts = [
+                part.merge(_cells(engine, content[file], wanted[file]), on="line", how="left")
+                if file in content
+                else part
+                for file, part in zip(wanted, parts, strict=True)
+            ]
+        finally:
+            engine.close()
+    return pd.concat(parts, ignore_index=True) if parts else _told(FileReport("", "", None))
+
+
+def _told(report: FileReport) -> pd.DataFrame:
+    rows = [(report.file, reject.line, reject.reason) for reject in report.rejects]
+    return pd.DataFrame(rows, columns=["file", "line", "reason"])
+
+
+def _tables(engine: Engine, source: Source, scratch: Path) -> list[RawTable]:
+    try:
+        return load(engine, source, scratch, known)
+    except TandemError:
+        return []
+
+
+def _cells(engine: Engine, raw: RawTable, report: FileReport) -> pd.DataFrame:
+    """The cells of the rejected rows by line; of a big file the order of its rows tells the line."""
+    line = "row_number() OVER () + 1" if raw.line == "NULL" else "_line"
+    cells = [f"c{n}" for n in range(raw.width)]
+    rows = engine.execute(
+        f"SELECT _line, {', '.join(cells)} FROM (SELECT * REPLACE ({line} AS _line) FROM {numbered(raw)}) "
+        "WHERE _line IN (SELECT unnest($1::BIGINT[]))",
+        [[reject.line for reject in report.rejects]],
+    ).fetchall()
+    taken = {"file", "line", "reason"}
+    names = [f"{name} (of the file)" if name in taken else name for name in raw.header[: raw.width]]
+    return pd.DataFrame(rows, columns=["line", *names]).drop_duplicates("line")

@@ -1,0 +1,54 @@
+"""Take away: what to do next, and the pack in every form."""
+
+import streamlit as st
+
+from kpis.answers.next_steps import next_steps
+from kpis.answers.pipeline import in_short
+from kpis.report.formats import FORMATS, Format
+from kpis.report.pack import pack
+from ui import background, cards, columns, levers, reading
+
+
+@st.fragment
+def page() -> None:
+    """The page's body: the levers in the sidebar, the next steps, then a button a form."""
+    view = levers.view()
+    found = view.outlook
+    with st.spinner("Weighing what could be done"):
+        answer, _ = view.answers(next_steps)
+    cards.headline(answer, None, (), found.currency, in_short(found))
+    cards.table(
+        "What to do about it", answer.tables["steps"], "steps", columns.steps(view.symbol),
+        says="Steps of sales and marketing with what each adds to the expected landing of a period",
+    )  # fmt: skip
+    cards.table(
+        "What will likely happen next", answer.tables["likely"], "likely", columns.LIKELY,
+        says="What is likely in each period as things stand",
+    )  # fmt: skip
+    take(view)
+    cards.notes(answer)
+
+
+def take(view: levers.View) -> None:
+    """A button a form; the file is made when it is asked for."""
+    found, intake, data = view.outlook, reading.shown().intake, reading.names()
+    job = background.track_record(found.dataset, found.model.calendar)
+
+    def made(form: Format) -> bytes:
+        return form(pack(intake, found, job.future.result(), data))
+
+    with st.container(border=True, key="take"):
+        st.subheader("The whole pack", anchor=False)
+        moved = f"with {len(view.moved)} levers moved" if view.moved else "as estimated"
+        said = f"Every question with its charts, definitions, assumptions and rows, {moved}. Making one takes seconds."
+        st.markdown(cards.small(cards.plain(said)))
+        for (ending, form), place in zip(FORMATS.items(), 2 * st.columns(3), strict=True):
+            with place:
+                st.download_button(
+                    form.name, lambda form=form: made(form), f"tandem-{found.dataset.as_of}{ending}", form.mime,
+                    key=f"take_{ending[1:]}", on_click="ignore", icon=":material/download:", width="stretch",
+                )  # fmt: skip
+                st.markdown(cards.small(cards.plain(form.about)))
+
+
+page()
