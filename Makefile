@@ -10,7 +10,7 @@ STREAMLIT = $(PY) -m streamlit run app.py --server.port $(PORT)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help app serve test lint unit browser chromium format bench-forecast bench-revenue bench-measures lock clean
+.PHONY: help app serve test lint unit browser screens chromium format bench-forecast bench-revenue bench-measures bench-intake lock clean
 
 help: ## List the commands
 	@echo "Usage: make COMMAND [PORT=8501] [PYTHON=python3]"
@@ -38,6 +38,9 @@ unit: $(VENV)/.test ## Run the tests that need no browser, on all cores
 browser: $(VENV)/.test chromium ## Run the tests in a browser
 	@$(PY) -m pytest tests/browser
 
+screens: $(VENV)/.test chromium ## Take a picture of every page into docs/screens
+	@$(PY) -m tests.browser.screens
+
 chromium: ## Install Chromium from Debian if there is none (as root)
 	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
@@ -57,6 +60,9 @@ bench-revenue: $(BENCH)/.done ## Compare ways to compute the distribution of rev
 
 bench-measures: $(VENV)/.app ## Time all measures on 100,000 opportunities
 	@$(PY) benchmarks/measures.py --write
+
+bench-intake: $(VENV)/.app ## Time the reading of a million opportunities, beside pandas
+	@$(PY) benchmarks/intake.py --write
 
 # One version of everything, from the oldest Python to the newest, so that numbers do not depend on it.
 COMPILE = compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest \

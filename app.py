@@ -11,18 +11,20 @@ from streamlit.runtime.pages_manager import PagesManager
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from ui import meeting, state
-from ui.cards import plain
+from ui.cards import plain, small
 
 PICTURES = Path(__file__).parent / "ui"
 
 
 def frame() -> None:
     """Set the page up, draw the navigation, run the page that was asked for."""
+    st.set_page_config("Tandem", str(PICTURES / "icon.svg"), "wide", initial_sidebar_state=330)
     with st.sidebar:
-        data = st.container()
+        # Streamlit's own menu is a list whose items are wrapped in sections, which a screen reader does not find.
+        menu = st.container(gap="xsmall", key="navigation")
         meeting.switches()
-    sidebar = "collapsed" if state.in_meeting() else meeting.SIDEBAR
-    st.set_page_config("Tandem", str(PICTURES / "icon.svg"), "wide", initial_sidebar_state=sidebar)
+    if state.in_meeting():
+        st.set_page_config(initial_sidebar_state="collapsed")
     st.logo(str(PICTURES / "tandem.svg"), size="large", icon_image=str(PICTURES / "icon.svg"))
     sections = {
         "Meeting": [
@@ -76,6 +78,62 @@ def frame() -> None:
                 help="What to do next, and the whole pack as a web page, PDF, slides, workbook, notebook or JSON.",
             ),
         ],
+        "Measures": [
+            st.Page(
+                "pages/measures/lead_generation.py",
+                title="Lead generation",
+                icon=":material/person_search:",
+                help="Are we finding enough of the right prospects? Five measures of the funnel's top.",
+            ),
+            st.Page(
+                "pages/measures/lead_management.py",
+                title="Lead management",
+                icon=":material/filter_alt:",
+                help="What becomes of the leads we have: seven measures, who leaks, what the score is worth.",
+            ),
+            st.Page(
+                "pages/measures/closing.py",
+                title="Closing",
+                icon=":material/handshake:",
+                help="How well do we turn opportunities into revenue? Nine measures of the funnel's end.",
+            ),
+            st.Page(
+                "pages/measures/retention.py",
+                title="Retention",
+                icon=":material/loyalty:",
+                help="Do customers stay, what are they worth, and how much hangs on few of them?",
+            ),
+            st.Page(
+                "pages/measures/alignment.py",
+                title="Alignment",
+                icon=":material/join_inner:",
+                help="The six measures that sales and marketing both answer for.",
+            ),
+            st.Page(
+                "pages/measures/sales.py",
+                title="Sales managers",
+                icon=":material/storefront:",
+                help="Fifteen measures for sales managers, each with its usual range and its rows.",
+            ),
+            st.Page(
+                "pages/measures/marketing.py",
+                title="Marketing managers",
+                icon=":material/campaign:",
+                help="Fifteen measures for marketing managers, attribution, spend, tests and content.",
+            ),
+            st.Page(
+                "pages/measures/scorecard.py",
+                title="Scorecard",
+                icon=":material/scoreboard:",
+                help="Eight measures of investment beside dated benchmarks, and your own questionnaires.",
+            ),
+            st.Page(
+                "pages/measures/catalogue.py",
+                title="Catalogue",
+                icon=":material/menu_book:",
+                help="All 72 KPIs: definition, formula, what each needs, and whether this data has it.",
+            ),
+        ],
         "Data": [
             st.Page(
                 "pages/data/load.py",
@@ -97,15 +155,20 @@ def frame() -> None:
             ),
         ],
     }
-    page = st.navigation(sections, position="hidden" if state.in_meeting() else "sidebar")
-    with data:
+    page = st.navigation(sections, position="hidden")
+    with menu:
+        for section, pages in sections.items():
+            st.markdown(small(section))
+            for each in pages:
+                st.page_link(each, width="stretch")
+        st.divider()
         st.page_link(
             "pages/data/load.py",
             label=plain(state.intake().dataset.name),
             icon=":material/database:",
             help="The data that every page shows. Load other data here.",
         )
-    meeting.run(page, sections["Meeting"])
+    meeting.run(page, agenda=sections["Meeting"], files=sections["Data"])
 
 
 if __name__ == "__main__":

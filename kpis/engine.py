@@ -67,9 +67,8 @@ class Engine:
     def layer(self, name: str) -> Engine:
         """The same tables, except those registered or stored in the layer: there they hide the ones of their name."""
         if name not in self._layers:
-            above = copy(self)
-            above._begin(f"{name}_")
-            self._layers[name] = above
+            self._layers[name] = copy(self)
+            self._layers[name]._begin(f"{name}_")  # noqa: SLF001 - its own
         return self._layers[name]
 
     def execute(self, sql: str, parameters: Any = None) -> duckdb.DuckDBPyConnection:

@@ -40,6 +40,14 @@ class Agreement(BaseModel):
     on: date
 
 
+class Connection(BaseModel):
+    """Which tables of a database are read; its address is given beside the files, its password by the environment."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tables: dict[str, str] = Field(default_factory=dict, description="Table of the dictionary -> its name there.")
+
+
 class Settings(BaseModel):
     """The agreed definitions. Everything has a default, so that a bare export is enough to start."""
 
@@ -63,6 +71,8 @@ class Settings(BaseModel):
         "column is not used; a file of another name is read like the one that has the same columns.",
     )
     agreed: Agreement | None = Field(None, description="Who agreed on these definitions, and when.")
+
+    connection: Connection = Field(default_factory=Connection, description="What is read of a database.")
 
     @property
     def calendar(self) -> Calendar:

@@ -22,6 +22,9 @@ from ui.columns import shown
 
 CARD_HEIGHT = 136
 """Pixels: a number, two lines for its label, a line for its change."""
+LARGE = 160
+"""Characters: a longer sentence keeps the size of a heading in a meeting too; as a title it would fill the screen."""
+
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>#~$|:])")
 
 
@@ -58,7 +61,7 @@ def headline(answer: Answer, before: Answer | None, moved: Iterable[str], curren
     basis
         What the answer rests on.
     """
-    if state.in_meeting():
+    if state.in_meeting() and len(answer.sentence) <= LARGE:
         st.markdown(f":gray[{plain(answer.question)}]")
         st.title(plain(answer.sentence), anchor=False)
     else:
@@ -90,13 +93,41 @@ def numbers(answer: Answer, before: Answer, keys: Iterable[str], currency: str) 
         step = difference(number, before.numbers.get(key, number), currency)
         with place.container(border=True, height=CARD_HEIGHT, gap=None):
             value = NOT_AVAILABLE if number.value is None else say(number, currency)
-            # The label stands below, where it may take two lines: a metric cuts its own label off.
-            st.metric(plain(number.label), value, label_visibility="collapsed")
+            with st.container(horizontal=True, horizontal_alignment="distribute", wrap=False, gap=None):
+                # The label stands below, where it may take two lines: a metric cuts its own label off.
+                st.metric(plain(number.label), value, label_visibility="collapsed")
+                asked = st.button("How?", key=f"how {key}", type="tertiary", help="How is this computed?")
             change = "  \n" + small(f"**{plain(step)}**", "blue") if step else ""
             st.markdown(small(plain(number.label)) + change, help=_explained(number))
+        if asked:
+            _opened(answer, number, currency)
     missing = [answer.numbers[key] for key in keys if answer.numbers[key].value is None]
     if missing:
         st.markdown(small(plain("; ".join(f"{number.label} is n/a: {number.reason}" for number in missing))))
+
+
+@st.dialog("How is this computed?", width="medium")
+def _opened(answer: Answer, number: Number, currency: str) -> None:
+    """One number with its definition, its formula with the values, its rows, and what was left out."""
+    st.markdown(f"**{plain(number.label)}: {plain(say(number, currency))}**  \n{plain(number.help)}")
+    if number.working:
+        st.markdown(f"**With the values:** {plain(number.working)}")
+    if number.value is not None:
+        st.markdown(f"**Unrounded:** {plain(repr(float(number.value)))}")
+    rows = answer.tables.get(number.rows)
+    if rows is not None:
+        name = number.rows.replace("_", " ")
+        st.download_button(
+            f"The {plural(len(rows), 'row')} behind it ({name})", lambda: csv(rows), f"{number.rows}.csv", "text/csv",
+            key="how_rows", on_click="ignore", icon=":material/download:",
+        )  # fmt: skip
+    dataset = state.intake().dataset
+    known = answer.document.get("as_of", dataset.as_of.isoformat())
+    newest = f"{dataset.newest:%d %b %Y}"
+    st.markdown(small(plain(f"{dataset.name} as known at the end of {known}; its newest day is {newest}.")))
+    if answer.notes:
+        with st.expander(f"Left out, or standing in ({plural(len(answer.notes), 'note')})"):
+            st.markdown("\n".join(f"* {plain(note)}" for note in answer.notes))
 
 
 def _explained(number: Number) -> str | None:

@@ -324,20 +324,3 @@ def offenders(symbol: str) -> dict[str, Any]:
         "expected_close": column.DateColumn("Expected close", format="DD MMM YYYY"),
         **_deal(),
     }
-
-
-LIKELY = {
-    "period": column.TextColumn("Period", width="small"),
-    "what": column.TextColumn("As things stand", width="large"),
-}
-
-
-def steps(symbol: str) -> dict[str, Any]:
-    """Columns of what sales and marketing can do."""
-    return {
-        "team": column.TextColumn("Who", width="small"),
-        "step": column.TextColumn("Step", width="large"),
-        "effect": money("Adds", symbol, "To the expected landing of the period; steps overlap and do not add up"),
-        "period": column.TextColumn("In", width="small"),
-        "why": column.TextColumn("Because", width="large"),
-    }

@@ -9,6 +9,7 @@ import streamlit as st
 from kpis.answers.changes import DAYS, WhatChanged
 from kpis.forecast.model import Model
 from kpis.periods import day_of
+from ui import meeting
 from ui.levers import settle
 
 OFFSETS = {"before": -1, "current": 0, "next": 1, "next but one": 2}
@@ -29,7 +30,7 @@ def choose(model: Model) -> WhatChanged:
         left, right = st.container(width=170), st.container(width=170)
         last = _day(right, "To", LAST, today, earliest, today, "The end of this day; at most the as-of day.")
         first = _day(
-            left, "From", FIRST, max(last - timedelta(days=DAYS), earliest), earliest, last,
+            left, "From", FIRST, min(max(_since_when(last), earliest), last), earliest, last,
             "The end of this day: the day of the last meeting, say.",
         )  # fmt: skip
         begun = period.start - timedelta(days=1)
@@ -41,6 +42,11 @@ def choose(model: Model) -> WhatChanged:
             if earliest <= day < today:
                 st.button(text, on_click=_since, args=(day, today), type="tertiary", key=f"since {text}")
     return WhatChanged(period, first, last)
+
+
+def _since_when(last: date) -> date:
+    """The day of the last meeting where the session knows it, else some days back."""
+    return meeting.last_one() or last - timedelta(days=DAYS)
 
 
 def _day(

@@ -13,7 +13,7 @@ from kpis.answers.assists import EDITABLE, agreed, assists, titles
 from kpis.answers.explain import explain_deal
 from kpis.answers.words import money
 from kpis.forecast.risks import BLOCKERS
-from ui import cards, columns, levers
+from ui import cards, columns, levers, state
 
 SHOWN = 300
 """Deals in the table of a page; the download has all."""
@@ -21,7 +21,8 @@ SHOWN = 300
 LISTED = 20
 """Deals on the assist list of a page: what a meeting can talk about."""
 
-EDITS = "assist edits"
+EDITS = {False: "assist edits", True: "assist edits, names masked"}
+"""Where edits are kept, by whether names are masked: what was typed beside names may hold one."""
 
 
 def table(view: levers.View, deals: pd.DataFrame) -> None:
@@ -66,7 +67,7 @@ def explained(view: levers.View, deals: pd.DataFrame) -> None:
 
 def assist_list(view: levers.View, proposed: Answer) -> None:
     """The list to be edited in the meeting; what is changed stays in the session."""
-    edits: dict[str, dict[str, Any]] = st.session_state.setdefault(EDITS, {})
+    edits: dict[str, dict[str, Any]] = st.session_state.setdefault(EDITS[state.names_masked()], {})
     listed = agreed(proposed, edits)
     rows = listed.head(LISTED)
     with st.container(border=True, key="assists_card"):
@@ -83,13 +84,14 @@ def assist_list(view: levers.View, proposed: Answer) -> None:
 
 def _keep(ids: tuple[str, ...]) -> None:
     """Merge what was edited, by deal: rows may change their places."""
-    edits: dict[str, dict[str, Any]] = {deal: dict(changes) for deal, changes in st.session_state[EDITS].items()}
+    kept = EDITS[state.names_masked()]
+    edits: dict[str, dict[str, Any]] = {deal: dict(changes) for deal, changes in st.session_state[kept].items()}
     for row, changes in st.session_state["assists"]["edited_rows"].items():
         deal = edits.setdefault(ids[int(row)], {})
         deal |= {column: value for column, value in changes.items() if column in EDITABLE}
         if isinstance(deal.get("due"), str):  # as the browser sends dates
             deal["due"] = date.fromisoformat(deal["due"][:10])
-    st.session_state[EDITS] = edits
+    st.session_state[kept] = edits
 
 
 def proposal(view: levers.View) -> Answer:

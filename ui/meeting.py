@@ -5,8 +5,8 @@ The levers keep their place in the sidebar, which is closed and not gone: what i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Collection, Sequence
+from datetime import date, timedelta
 
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
@@ -17,8 +17,6 @@ from kpis.periods import day_of
 from ui import cards, decisions, levers, state
 
 LAST, SINCE = "last_meeting", "since last meeting"
-SIDEBAR = 330
-"""Pixels: the sidebar's width outside a meeting."""
 
 
 def switches() -> None:
@@ -33,10 +31,17 @@ def switches() -> None:
     )  # fmt: skip
 
 
-def run(page: StreamlitPage, agenda: Sequence[StreamlitPage]) -> None:
-    """Run a page; in a meeting with the agenda above it and the decisions beside it."""
+def run(page: StreamlitPage, agenda: Sequence[StreamlitPage], files: Collection[StreamlitPage]) -> None:
+    """Run a page; in a meeting with the agenda above it and the decisions beside it.
+
+    Parameters
+    ----------
+    files
+        Pages that show files as they were written: closed while names are masked.
+    """
+    closed = page in files and state.names_masked()
     if not state.in_meeting():
-        _body(page, agenda)
+        _body(page, closed=closed)
         return
     _agenda(page, agenda)
     body, beside = st.columns([7, 2], gap="medium")
@@ -46,12 +51,12 @@ def run(page: StreamlitPage, agenda: Sequence[StreamlitPage]) -> None:
         if page == agenda[-1]:
             found = state.dataset()
             decisions.closing(found.name, found.newest, st.session_state.get(SINCE, ""))
-        _body(page, agenda)
+        _body(page, closed=closed)
 
 
-def _body(page: StreamlitPage, agenda: Sequence[StreamlitPage]) -> None:
-    """The page, unless it shows files as they were written while names are masked."""
-    if page in agenda or not state.names_masked():
+def _body(page: StreamlitPage, *, closed: bool) -> None:
+    """The page, or why it is closed and what opens it."""
+    if not closed:
         page.run()
         return
     st.title("Names are masked", anchor=False)
@@ -71,13 +76,18 @@ def _agenda(page: StreamlitPage, agenda: Sequence[StreamlitPage]) -> None:
         on = st.button("Next", shortcut="Alt+N", disabled=at == len(agenda) - 1, key="next")
         st.button("Leave", shortcut="Esc", on_click=_off, args=(state.MEETING,), key="leave_meeting")
     if back or on:
-        # No parameters, rather than the default: Streamlit refuses to clear those that widgets of the frame write again.
+        # Not the default: Streamlit refuses to clear parameters that widgets are bound to, and the frame's write again.
         st.switch_page(agenda[at + (1 if on else -1)], query_params={})
 
 
 def _off(switch: str) -> None:
     """Turn a switch off (a callback)."""
     st.session_state[switch] = False
+
+
+def last_one() -> date | None:
+    """The day of the last meeting; None where nobody was asked for it yet."""
+    return st.session_state.get(LAST)
 
 
 def since_last(view: levers.View) -> None:

@@ -23,6 +23,10 @@ class Number:
         ``money``, ``share``, ``days``, ``count`` (shown whole), ``ratio``, ``per day``, ``per deal`` or ``per month``.
     help
         Definition and formula, shown where the word is unclear.
+    working
+        The formula with the values of this answer put in.
+    rows
+        Key of the answer's table that holds the rows behind the number.
     """
 
     label: str
@@ -30,6 +34,8 @@ class Number:
     unit: str
     help: str = ""
     reason: str = ""
+    working: str = ""
+    rows: str = ""
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from kpis.answers.answer import Answer, Number
+from kpis.answers.answer import Answer
+from kpis.answers.glossary import number
 from kpis.answers.measures import SEED
 from kpis.answers.words import money, percent, plural
 from kpis.dataset import Dataset
 from kpis.errors import NotEnoughData
 from kpis.measures.core.attribution import HALF_LIFE, RULES, UNTOUCHED, credits_by_touch, touches, won
 from kpis.measures.core.change import run_by
+from kpis.measures.core.dimensions import NOT_GIVEN
 from kpis.measures.core.evaluate import evaluate
 from kpis.measures.core.response import FEWEST, Response, response
 
@@ -47,13 +49,8 @@ def attribution(dataset: Dataset, *, periods: int = 4) -> Answer:
     revenue = float(credited[RULES[0]].sum()) / 100
     beside = _beside(dataset, periods)
     span = f"{window.periods[0].label} to {window.periods[-1].label}"
-    numbers = {"revenue": Number(f"Won, {span}", revenue, "money", "Sum of the amounts of the deals won.")}
-    numbers |= {
-        name: Number(
-            name.replace("_", " ").capitalize(), value, "money", HELP[name], "" if value is not None else reason
-        )
-        for name, (value, reason) in beside.items()
-    }
+    numbers = {"revenue": number("credited_revenue", revenue, span=span)}
+    numbers |= {name: number(name, value, why=reason) for name, (value, reason) in beside.items()}
     return Answer(
         question="Which channels and campaigns brought the revenue?",
         sentence=_sentence(channels, revenue, span, dataset.currency),
@@ -77,10 +74,8 @@ def attribution(dataset: Dataset, *, periods: int = 4) -> Answer:
     )  # fmt: skip
 
 
-HELP = {
-    "marketing_sourced": "Amount of the deals whose lead's source group is marketing; one origin a deal.",
-    "marketing_influenced": "Amount of the deals with at least one content event before the close.",
-}
+BESIDE = ("marketing_sourced", "marketing_influenced")
+"""Parts of won_revenue that stand beside the credits."""
 
 
 def _by(credited: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -93,16 +88,16 @@ def _by(credited: pd.DataFrame, column: str) -> pd.DataFrame:
 def _beside(dataset: Dataset, periods: int) -> dict[str, tuple[float | None, str]]:
     found = evaluate(dataset, ["won_revenue"], periods=periods, rng=np.random.default_rng(SEED))[0]
     beside: dict[str, tuple[float | None, str]] = {}
-    for name in HELP:
+    for name in BESIDE:
         part = found.parts[name]
         beside[name] = (float(np.nansum(part.grid.value[0])), "") if part.has_value else (None, part.reason)
     return beside
 
 
 def _sentence(channels: pd.DataFrame, revenue: float, span: str, currency: str) -> str:
-    named = channels[channels["touched"]]
+    named = channels[channels["touched"] & (channels["name"] != NOT_GIVEN)]
     if named.empty or not revenue:
-        return f"{money(revenue, currency)} was won in {span}, and no touch of it is recorded."
+        return f"{money(revenue, currency)} was won in {span}, and no touch of it with a channel is recorded."
     leaders = {rule: named.loc[named[rule].idxmax(), "name"] for rule in RULES}
     first = leaders["linear"]
     shares = named.loc[named["name"] == first, list(RULES)].to_numpy()[0] / revenue
@@ -110,10 +105,9 @@ def _sentence(channels: pd.DataFrame, revenue: float, span: str, currency: str) 
     where = "under every rule" if agree == len(RULES) else f"under {agree} of {len(RULES)} rules"
     alone = channels.loc[~channels["touched"], RULES[0]].sum() / revenue
     untouched = f" {percent(alone)} was won without a recorded touch." if alone else ""
-    return (
-        f"Of {money(revenue, currency)} won in {span}, {first} is credited most {where}: "
-        f"{percent(shares.min())} to {percent(shares.max())}, depending on the rule.{untouched}"
-    )
+    low, high = percent(shares.min()), percent(shares.max())
+    credit = low if low == high else f"{low} to {high}, depending on the rule"
+    return f"Of {money(revenue, currency)} won in {span}, {first} is credited most {where}: {credit}.{untouched}"
 
 
 def spend_response(dataset: Dataset, *, spend: float | None = None) -> Answer:
@@ -153,15 +147,7 @@ def spend_response(dataset: Dataset, *, spend: float | None = None) -> Answer:
     return Answer(
         question="What would more or less marketing spend bring?",
         sentence=_said(fits, spend, dataset.currency),
-        numbers={
-            f"elasticity of {name}": Number(
-                f"Elasticity of {name}",
-                fit.slope,
-                "count",
-                f"Per cent more {name} in months with one per cent more spend.",
-            )
-            for name, fit in fits.items()
-        },
+        numbers={f"elasticity of {name}": number("elasticity", fit.slope, outcome=name) for name, fit in fits.items()},
         tables={
             "months": pd.concat(months, ignore_index=True),
             "curve": pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(),

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from kpis.answers.answer import Answer, Number
+from kpis.answers.glossary import number
 from kpis.answers.measures import SEED
 from kpis.answers.words import plural
 from kpis.dataset import Dataset
@@ -62,7 +63,7 @@ def content_audit(dataset: Dataset, *, periods: int = 4) -> Answer:
             f"Of {plural(len(assets), 'asset')} on offer, {counts['keep']} to keep, {counts['refresh']} to refresh, "
             f"{counts['retire']} to retire; {unread} were not downloaded in {plural(periods, dataset.settings.grain)}."
         ),
-        numbers=_numbers(dataset, periods) | {"never_downloaded": Number("Never downloaded", float(unread), "count")},
+        numbers=_numbers(dataset, periods) | {"never_downloaded": number("never_downloaded", float(unread))},
         tables={"assets": assets},
         notes=("A verdict is a rank among your own assets, not a judgement of what is in them.",),
         document={"verdicts": counts, "assets": assets.astype(object).where(assets.notna(), None).to_dict("records")},
@@ -81,14 +82,10 @@ def _assets(run: Run) -> pd.DataFrame:
 def _numbers(dataset: Dataset, periods: int) -> dict[str, Number]:
     """Share of downloads by the target persona and of new customers reached, in the latest period that has them."""
     found = evaluate(dataset, ["content_usage"], periods=periods, rng=np.random.default_rng(SEED))[0]
-    wanted = {
-        "target_persona_share": ("Downloads by the target persona", "Of downloads whose reader and target are known."),
-        "customers_reached": ("New customers who had downloaded before", "Of the customers new in the period."),
-    }
     numbers = {}
-    for name, (label, meaning) in wanted.items():
+    for name in ("target_persona_share", "customers_reached"):
         part = found.parts.get(name)
         known = np.flatnonzero(np.isfinite(part.grid.value[0])) if part is not None else []
         value = float(part.grid.value[0, known[-1]]) if len(known) else None
-        numbers[name] = Number(label, value, "share", meaning, part.reason if part is not None else found.status)
+        numbers[name] = number(name, value, why=part.reason if part is not None else found.status)
     return numbers

@@ -10,7 +10,7 @@ import pandas as pd
 
 from kpis.answers.answer import Answer
 from kpis.answers.glossary import number
-from kpis.answers.outlook import Landing, Outlook, document, open_amounts, parts_table, qualified
+from kpis.answers.outlook import Landing, Outlook, document, in_words, open_amounts, parts_table, qualified
 from kpis.answers.precedents import OPPORTUNITIES, Precedent, pacing, precedents
 from kpis.answers.precedents import table as precedent_table
 from kpis.answers.words import count, percent
@@ -35,15 +35,18 @@ def next_periods(found: Outlook) -> Answer:
     creation = {x.period: x for x in rates if x.rate == OPPORTUNITIES}
     numbers = {}
     for landing in following:
-        numbers[f"p_hit {landing.label}"] = number("p_hit_period", landing.p_hit, period=landing.label)
-        numbers[f"gap {landing.label}"] = number("gap_period", landing.gap, period=landing.label)
         day_one, now = pacing(found, landing)
-        numbers[f"day_one {landing.label}"] = number("day_one_period", day_one, period=landing.label)
-        numbers[f"pacing {landing.label}"] = number("pacing_period", now, period=landing.label)
         rate = creation.get(landing.label)
-        a_month, above = (rate.needed, rate.share_below) if rate else (None, None)
-        numbers[f"a_month {landing.label}"] = number("a_month_period", a_month, period=landing.label)
-        numbers[f"precedent {landing.label}"] = number("precedent_period", above, period=landing.label)
+        values = {
+            "p_hit": landing.p_hit,
+            "gap": landing.gap,
+            "day_one": day_one,
+            "pacing": now,
+            "a_month": rate.needed if rate else None,
+            "precedent": rate.share_below if rate else None,
+        }
+        words = in_words(found, landing)
+        numbers |= {f"{key} {landing.label}": number(f"{key}_period", x, **words) for key, x in values.items()}
     return Answer(
         question="Is there enough qualified pipeline for the next two periods?",
         sentence=" ".join(_sentence(found, landing, creation.get(landing.label)) for landing in following),

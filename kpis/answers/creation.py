@@ -52,6 +52,9 @@ def new_opportunities(found: Outlook) -> Answer:
         "period": period.label,
         "following": found.landings[1].label,
         "confidence": percent(found.dataset.settings.confidence),
+        "so_far": count(so_far),
+        "to_come": count(to_come),
+        "usual": count(expected_by_now),
     }
     numbers = {term: number(term, value, **words) for term, value in values.items()}
     return Answer(
@@ -86,7 +89,8 @@ def _sentence(found: Outlook, so_far: int, expected: float, pace: float | None, 
     short = f"{count(needed - expected)} short of what {following.label} needs"
     rate = creation_needed(found, 1)
     if rate is not None and rate.said():
-        short += f", which is {count(rate.needed)} a month, {rate.said()}"
+        until = f"{day_of(following.need.last_useful):%d %b %Y}"
+        short += f", which is {count(rate.needed)} a month until {until}, {rate.said()}"
     return f"{first}; {count(expected)} expected in the end, {short}."
 
 

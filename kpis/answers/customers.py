@@ -6,9 +6,10 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 
-from kpis.answers.answer import Answer, Number
-from kpis.answers.measures import SEED
-from kpis.answers.words import money, percent, plural
+from kpis.answers.answer import Answer
+from kpis.answers.glossary import number
+from kpis.answers.measures import SEED, latest
+from kpis.answers.words import count, money, percent, plural
 from kpis.dataset import Dataset
 from kpis.engine import collect
 from kpis.errors import NotEnoughData
@@ -24,7 +25,7 @@ def concentration(dataset: Dataset, *, periods: int = 4, lost: int = 1) -> Answe
     """Revenue by customer over the last ``periods`` periods, and what is left without the ``lost`` largest.
 
     Tables: ``customers`` (the largest SHOWN: rank, account_id, revenue, share, cumulative) and ``pareto`` (customers,
-    revenue: shares of both, cumulated from the largest), ``what_if`` (what, before, after).
+    revenue: shares of both, cumulated from the largest), ``what_if`` (what, before, after, and both in words).
 
     Raises
     ------
@@ -52,6 +53,8 @@ def concentration(dataset: Dataset, *, periods: int = 4, lost: int = 1) -> Answe
             "after": [after.sum(), len(after), top_fifth(after)[0], after[0] / after.sum(), _hhi(after)],
         }
     )
+    for when in ("before", "after"):
+        what_if[f"{when}_said"] = _words(what_if[when], dataset.currency)
     gone = float(revenue[:lost].sum())
     replaced = gone / float(np.median(after))
     who = table["account_id"][0] if lost == 1 else f"the {lost} largest customers"
@@ -63,9 +66,9 @@ def concentration(dataset: Dataset, *, periods: int = 4, lost: int = 1) -> Answe
             f"{plural(np.ceil(replaced), 'median customer')} bring."
         ),
         numbers={
-            "top_fifth": Number("Share of the top fifth", top, "share", "Revenue of the largest 20 % of customers."),
-            "at_risk": Number("Revenue at risk", gone, "money", "What the customers taken away bring."),
-            "HHI": Number("Concentration (HHI)", _hhi(revenue), "count", "Sum of squared revenue shares, at most 1."),
+            "top_fifth": number("top_fifth", top),
+            "at_risk": number("revenue_at_risk", gone),
+            "HHI": number("concentration", _hhi(revenue)),
         },
         tables={
             "customers": _largest(table, total),
@@ -82,6 +85,12 @@ def concentration(dataset: Dataset, *, periods: int = 4, lost: int = 1) -> Answe
     )  # fmt: skip
 
 
+def _words(values: pd.Series, currency: str) -> list[str]:
+    """The values of the table ``what_if`` in its order."""
+    revenue, customers, fifth, largest, hhi = values
+    return [money(revenue, currency), count(customers), percent(fifth, 1), percent(largest, 1), f"{hhi:.3f}"]
+
+
 def _hhi(revenue: np.ndarray) -> float:
     return float(((revenue / revenue.sum()) ** 2).sum())
 
@@ -92,12 +101,8 @@ def _largest(table: pd.DataFrame, total: float) -> pd.DataFrame:
     return top.assign(rank=range(1, len(top) + 1), share=share, cumulative=share.cumsum())
 
 
-WORTH = {
-    "lifetime_value": "Lifetime value",
-    "revenue_per_customer_and_year": "Revenue a customer and year",
-    "margin": "Gross margin",
-    "retention_a_year": "Retention a year",
-}
+WORTH = ("lifetime_value", "revenue_per_customer_and_year", "margin", "retention_a_year")
+"""Parts of the measure: the value and what it is made of."""
 
 
 def lifetime_value(dataset: Dataset, *, periods: int = 8) -> Answer:
@@ -116,22 +121,16 @@ def lifetime_value(dataset: Dataset, *, periods: int = 8) -> Answer:
     headline = found.headline
     if headline is None or not headline.has_value:
         raise NotEnoughData(found.status if headline is None else headline.reason)
-    # A running period's retention is of a part of it: the latest whole one is read.
-    known = np.flatnonzero(np.isfinite(headline.grid.value[0]))
-    whole = [k for k in known if found.whole[k]]
-    k = int((whole or list(known))[-1])
+    k = latest(found)
     label = found.periods[k].label
     numbers = {}
-    for name, title in WORTH.items():
+    for name in WORTH:
         part = found.parts[name]
         value = float(part.grid.value[0, k]) if np.isfinite(part.grid.value[0, k]) else None
-        numbers[name] = Number(title, value, part.unit or "share", part.note, str(part.grid.reason[0, k]))
-    discount = dataset.settings.definitions.discount_rate
-    numbers["discount"] = Number(
-        "Discount rate a year", discount, "share", "From the settings: definitions.discount_rate."
-    )
+        numbers[name] = number(name, value, note=part.note or "as recorded", why=str(part.grid.reason[0, k]))
+    numbers["discount"] = number("discount_rate", dataset.settings.definitions.discount_rate)
     assumptions = pd.DataFrame(
-        [{"what": n.label, "value": n.value, "unit": n.unit, "source": n.help or n.reason} for n in numbers.values()]
+        [{"what": n.label, "value": n.value, "unit": n.unit, "source": n.reason or n.help} for n in numbers.values()]
     )
     worth, note = numbers["lifetime_value"].value, headline.note
     return Answer(
@@ -144,5 +143,5 @@ def lifetime_value(dataset: Dataset, *, periods: int = 8) -> Answer:
         numbers=numbers,
         tables={"assumptions": assumptions},
         notes=("Retention and revenue are taken to stay as they are; a year's retention comes from one period's.",),
-        document={name: number.value for name, number in numbers.items()} | {"period": label},
+        document={name: one.value for name, one in numbers.items()} | {"period": label},
     )

@@ -8,7 +8,8 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 
-from kpis.answers.answer import Answer, Number
+from kpis.answers.answer import Answer
+from kpis.answers.glossary import number
 from kpis.answers.words import count, percent, plural
 from kpis.dataset import Dataset
 from kpis.engine import collect
@@ -64,15 +65,9 @@ def plan(base: float, lift: float, a_day: float, *, power: float = POWER, alpha:
             f"members: {plural(np.ceil(days), 'day')} at {count(a_day)} a day."
         ),
         numbers={
-            "members": Number("Members a variant", float(members), "count", "Fleiss (1981), two-sided."),
-            "days": Number("Days to run", days, "days", "Members of both variants over members a day."),
-            "smallest_lift": Number(
-                "Smallest lift two weeks can tell",
-                weeks,
-                "share",
-                "At the same power.",
-                "" if weeks else "too few a day",
-            ),
+            "members": number("test_members", float(members)),
+            "days": number("test_days", days),
+            "smallest_lift": number("smallest_lift", weeks),
         },
         tables={"lifts": pd.DataFrame(rows)},
         notes=(
@@ -90,13 +85,11 @@ def analyse(yes_a: int, n_a: int, yes_b: int, n_b: int) -> Answer:
         question="Is B better than A?",
         sentence=_verdict(found, found.p_value),
         numbers={
-            "rate_a": Number("Rate of A", found.rate_a, "share", f"{yes_a} of {n_a}."),
-            "rate_b": Number("Rate of B", found.rate_b, "share", f"{yes_b} of {n_b}."),
-            "better": Number("Chance that B is better", found.better, "share", "Posterior, uniform priors."),
-            "expected_lift": Number(
-                "Expected lift", found.expected_lift, "share", "Of the posterior medians.", "A had none"
-            ),
-            "p_value": Number("p-value", found.p_value, "share", "Fisher's exact test, two-sided."),
+            "rate_a": number("test_rate", found.rate_a, variant="A", yes=str(yes_a), n=str(n_a)),
+            "rate_b": number("test_rate", found.rate_b, variant="B", yes=str(yes_b), n=str(n_b)),
+            "better": number("test_better", found.better),
+            "expected_lift": number("test_lift", found.expected_lift),
+            "p_value": number("test_p_value", found.p_value),
         },
         tables={"interval": pd.DataFrame([{"difference": found.difference, "low": found.low, "high": found.high}])},
         notes=("The difference's 95 % interval is Newcombe's. The lift can be set as a lever of What if.",),
@@ -179,19 +172,29 @@ def landing_pages(dataset: Dataset, a: str, b: str, *, periods: int = 4) -> Answ
     NotEnoughData
         Without visits on either page.
     """
+    counted = _landings(dataset, periods)
+    for page in (a, b):
+        if page not in counted.index:
+            raise NotEnoughData(f"nobody landed on {page} in these periods", way_out="Choose another page")
+    (yes_a, n_a), (yes_b, n_b) = (counted.loc[page, ["made", "visits"]].astype(int) for page in (a, b))
+    return analyse(int(yes_a), int(n_a), int(yes_b), int(n_b))
+
+
+def landed_on(dataset: Dataset, *, periods: int = 4) -> tuple[str, ...]:
+    """The pages that visits landed on, the most visited first."""
+    return tuple(_landings(dataset, periods).index)
+
+
+def _landings(dataset: Dataset, periods: int) -> pd.DataFrame:
     known = Known(dataset, window_of(dataset, periods))
     known.need("web_sessions", "started_at", "landing_page", "converted_lead_id")
     first = int(known.window.starts[-known.window.shown])
-    rows = known.frame("web_sessions").filter((nw.col("started_at_n") >= first) & nw.col("landing_page").is_in([a, b]))
+    rows = known.frame("web_sessions").filter((nw.col("started_at_n") >= first) & ~nw.col("landing_page").is_null())
     made = nw.when(~nw.col("converted_lead_id").is_null()).then(1).otherwise(0)
     total = rows.with_columns(made=made, visits=nw.lit(1)).group_by("landing_page")
     table = collect(
         total.agg(nw.col("made").sum(), nw.col("visits").sum()),
         {"landing_page": "text", "made": "int", "visits": "int"},
     )
-    counted = table.set_index("landing_page")
-    for page in (a, b):
-        if page not in counted.index:
-            raise NotEnoughData(f"nobody landed on {page} in these periods", way_out="Choose another page")
-    (yes_a, n_a), (yes_b, n_b) = (counted.loc[page, ["made", "visits"]].astype(int) for page in (a, b))
-    return analyse(int(yes_a), int(n_a), int(yes_b), int(n_b))
+    table = table.sort_values(["visits", "landing_page"], ascending=[False, True])
+    return table.set_index("landing_page")

@@ -16,13 +16,16 @@ def number(term: str, value: float | None, **words: str) -> Number:
     Parameters
     ----------
     words
-        What the term's label and help leave open, such as ``period="2026Q3"``.
+        What the term's label, help and working leave open, such as ``period="2026Q3"``.
     """
     entry = _TERMS[term]
+    working = entry.get("working", "") if value is not None else ""
     return Number(
         label=entry["label"].format(**words),
         value=value,
         unit=entry["unit"],
         help=entry["help"].format(**words),
         reason="" if value is not None else entry["without"].format(**words),
+        working=working.format(**words),
+        rows=entry.get("rows", ""),
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from kpis.answers.answer import Answer, Number
+from kpis.answers.answer import Answer
+from kpis.answers.glossary import number
 from kpis.answers.words import percent, plural
 from kpis.dataset import Dataset
 from kpis.errors import NotEnoughData
@@ -53,10 +54,7 @@ def lead_quality(dataset: Dataset, *, periods: int = 8) -> Answer:
             f"{percent(bottom['share'], 1)} of those in the lowest: {says}."
         ),
         numbers={
-            "ranks": Number(
-                "Winner scores higher", value, "share", "Chance that a lead that was won scores higher than one that "
-                "was not; 50 % is no use. Mean over the periods, by leads.", str(ranks.reason[0, -1]),
-            )
+            "ranks": number("score_ranks", value, why=str(ranks.reason[0, -1])),
         },
         tables={"deciles": deciles},
         notes=("Deciles are of the leads of a period. Recent leads may still be won.",),

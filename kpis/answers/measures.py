@@ -12,6 +12,7 @@ import pandas as pd
 from kpis.answers.answer import Answer, Number
 from kpis.answers.outlook import Outlook
 from kpis.answers.render import say
+from kpis.answers.words import percent
 from kpis.dataset import Dataset
 from kpis.errors import AssumptionError
 from kpis.measures.core.behind import queries, rows_behind
@@ -84,8 +85,29 @@ def measure(
 
 
 def spoken(value: float, unit: str, currency: str) -> str:
-    """A value in words, with its unit."""
+    """A value in words, with its unit; shares with one decimal, since measures are told apart by less than a point."""
+    if unit == "share":
+        return percent(value, 1)
     return say(Number("", value if math.isfinite(value) else None, unit.split(" ", maxsplit=1)[0]), currency)
+
+
+def signed(change: float, unit: str, currency: str) -> str:
+    """A change in words, with its sign; of shares in points."""
+    if unit == "share":
+        return f"{100 * change:+.1f} points"
+    return ("+" if change > 0 else "") + spoken(change, unit, currency)
+
+
+def latest(one: Result) -> int | None:
+    """Number of the latest whole period in which the headline has a value; of a running one where no whole one has.
+
+    A running period has not all of its revenue and spend yet, so it is not what a measure is judged by.
+    """
+    if one.headline is None:
+        return None
+    known = np.flatnonzero(np.isfinite(one.headline.grid.value).any(axis=0))
+    whole = known[one.whole[known]]
+    return int((whole if len(whole) else known)[-1]) if len(known) else None
 
 
 def _number(one: Result) -> Number:

@@ -1,7 +1,7 @@
 """Minutes: what a meeting decided, with who does it by when, as a table and as Markdown.
 
-A decision is a plain dictionary of the texts ``decision``, ``owner``, ``due`` (ISO 8601, or empty) and ``page`` (where it
-was taken), so that whatever keeps decisions between meetings can take it as it is.
+A decision is a plain dictionary of the texts ``decision``, ``owner``, ``due`` (ISO 8601, or empty) and ``page`` (where
+it was taken), so that whatever keeps decisions between meetings can take it as it is.
 """
 
 from __future__ import annotations

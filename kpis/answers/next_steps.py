@@ -147,16 +147,14 @@ def _of_gap(found: Outlook, w: int) -> Iterator[Step]:
     why = _standing(found, landing)
     if landing.gap:
         step = f"Qualify {found.say(landing.gap)} more pipeline that closes in {landing.label}"
-        step += f", {found.say(landing.required_pipeline)} in all"
-        yield Step(SALES, step, why, landing.label, landing.gap * _share_won(found, w))
+        needs = f"{why}; it needs {found.say(landing.required_pipeline)} in all"
+        yield Step(SALES, step, needs, landing.label, landing.gap * _share_won(found, w))
     if need is not None and need.opportunities and need.last_useful is not None:
         days = need.last_useful - found.model.today
         brings = need.opportunities * float(found.projection.value_created[:days, w].mean()) * window.scale
         by = f"{day_of(need.last_useful):%d %b %Y}"
-        step = (
-            f"Create {count(need.opportunities)} opportunities beyond the expected ones by {by}{_leads(found, landing)}"
-        )
-        yield Step(MARKETING, step, why, landing.label, brings)
+        step = f"Create {count(need.opportunities)} opportunities beyond the expected ones by {by}"
+        yield Step(MARKETING, step, f"{why}{_leads(found, landing)}", landing.label, brings)
 
 
 def _share_won(found: Outlook, w: int) -> float:
@@ -171,10 +169,10 @@ def _share_won(found: Outlook, w: int) -> float:
 
 
 def _leads(found: Outlook, landing: Landing) -> str:
-    """`` (from 900 MQLs and $240 k of spend)``; empty where leads and spend are not known."""
+    """``; it takes 900 MQLs and $240 k of spend``; empty where leads and spend are not known."""
     parts = [f"{count(landing.mqls)} MQLs"] if landing.mqls is not None else []
     parts += [f"{found.say(landing.spend)} of spend"] if landing.spend is not None else []
-    return f" (from {' and '.join(parts)})" if parts else ""
+    return f"; it takes {' and '.join(parts)}" if parts else ""
 
 
 def _of_deals(found: Outlook, short: list[int]) -> Iterator[Step]:

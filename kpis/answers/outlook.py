@@ -207,6 +207,15 @@ def _landing(
     )
 
 
+def in_words(found: Outlook, landing: Landing) -> dict[str, str]:
+    """A period's name and amounts, for the texts of its numbers."""
+    amounts = (
+        "target", "won", "expected", "p10", "p50", "p90", "from_open", "from_new", "open_qualified", "required_pipeline"
+    )  # fmt: skip
+    said = {name: found.say(getattr(landing, name)) for name in amounts}
+    return {"period": landing.label, "confidence": percent(found.dataset.settings.confidence), **said}
+
+
 def _times(a: float | None, b: float | None) -> float | None:
     return None if a is None or b is None else a * b
 

@@ -9,8 +9,8 @@ import pandas as pd
 
 from kpis.answers.answer import Answer
 from kpis.answers.glossary import number
-from kpis.answers.outlook import Outlook, document, headline, open_amounts, parts_table, qualified
-from kpis.answers.words import percent, plural
+from kpis.answers.outlook import Outlook, document, headline, in_words, open_amounts, parts_table, qualified
+from kpis.answers.words import plural
 from kpis.engine import NEVER
 from kpis.forecast.model import Model
 from kpis.periods import day_of
@@ -33,9 +33,9 @@ def pipeline_health(found: Outlook) -> Answer:
     """
     landing = found.landings[0]
     deals = deal_table(found)
-    confidence = percent(found.dataset.settings.confidence)
+    words = in_words(found, landing)
     terms = ("p_hit", "expected", "won", "from_open", "from_new", "coverage", "required_coverage", "gap")
-    numbers = {term: number(term, getattr(landing, term), confidence=confidence) for term in terms}
+    numbers = {term: number(term, getattr(landing, term), **words) for term in terms}
     return Answer(
         question="Will we make this period?",
         sentence=headline(found),

@@ -11,7 +11,7 @@ import pandas as pd
 
 from kpis import measures
 from kpis.answers.answer import Answer, Number
-from kpis.answers.measures import SEED
+from kpis.answers.measures import SEED, latest, spoken
 from kpis.answers.words import plural
 from kpis.dataset import Dataset
 from kpis.definitions import Benchmark
@@ -29,7 +29,7 @@ def scorecard(dataset: Dataset, *, periods: int = 8) -> Answer:
     """The eight measures of the investment scorecard, each with its benchmark's band where the two compare.
 
     Table ``scorecard``: id, measure, title, period, value, unit, low, high, place (below, within, above, or why they
-    do not compare), dated, source.
+    do not compare), dated, source; ``said`` and ``band`` are value and benchmark in words.
     """
     names = {entry["measure"]: entry["id"] for entry in catalogue() if entry["id"].startswith("IDC-")}
     found = evaluate(dataset, names, periods=periods, rng=np.random.default_rng(SEED), parts=False)
@@ -63,24 +63,33 @@ def scorecard(dataset: Dataset, *, periods: int = 8) -> Answer:
 
 def _row(identifier: str, one: Result, band: Benchmark | None, currency: str) -> dict[str, object]:
     part = one.headline
-    known = np.flatnonzero(np.isfinite(part.grid.value[0])) if part is not None else np.array([], int)
-    # The latest whole period: a running one has not all of its spend and revenue yet.
-    known = known[one.whole[known]] if one.whole[known].any() else known
-    value = float(part.grid.value[0, known[-1]]) if len(known) else np.nan
+    k = latest(one)
+    unit = part.unit if part is not None else one.measure.unit
+    value = float(part.grid.value[0, k]) if k is not None else np.nan
     return {
         "id": identifier,
         "measure": one.measure.name,
         "title": one.measure.title,
-        "period": one.periods[known[-1]].label if len(known) else "",
+        "period": one.periods[k].label if k is not None else "",
         "value": value,
-        "unit": part.unit if part is not None else one.measure.unit,
+        "unit": unit,
+        "said": spoken(value, unit, currency),
+        "band": _band(band, unit, currency),
         "low": band.low if band else np.nan,
         "high": band.high if band else np.nan,
         "place": _place(value, band, currency),
         "dated": band.dated if band else "",
         "source": band.source if band else "",
-        "reason": "" if len(known) else one.status,
+        "reason": "" if k is not None else one.status,
     }
+
+
+def _band(band: Benchmark | None, unit: str, currency: str) -> str:
+    """The benchmark in words, in its own currency."""
+    if band is None:
+        return ""
+    ends = dict.fromkeys(spoken(end, unit, band.currency or currency) for end in (band.low, band.high))
+    return " to ".join(ends)
 
 
 def _place(value: float, band: Benchmark | None, currency: str) -> str:
@@ -151,3 +160,19 @@ def index(rated: pd.DataFrame) -> float | None:
     if not there["rating"].between(*RATINGS).all() or (there["weight"] < 0).any():
         raise AssumptionError("A rating is from 1 to 5, and a weight is not negative", way_out="Correct the entry")
     return float(100 * (there["weight"] * (there["rating"] - 1) / 4).sum() / there["weight"].sum())
+
+
+def own_index(rated: pd.DataFrame, name: str) -> Answer:
+    """The score that the ratings of a questionnaire give."""
+    try:
+        score = index(rated)
+    except AssumptionError as error:
+        return Answer("What is our own score?", f"{error.problem}: {error.way_out}.")
+    label, there = name.replace("_", " ").capitalize(), int(rated["rating"].notna().sum())
+    said = "nothing is rated yet." if score is None else f"{score:.1f} of 100, from {plural(there, 'rating')}."
+    return Answer(
+        question="What is our own score?",
+        sentence=f"{label}: {said}",
+        numbers={"score": Number(label, score, "index", "100 x sum of weight (rating - 1)/4 over sum of weight.")},
+        notes=("The company's own scorecard, not IDC's index, whose formula is proprietary.",),
+    )

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 
 from kpis.answers.answer import Answer, Number
-from kpis.answers.measures import SEED, spoken
+from kpis.answers.measures import SEED, signed, spoken
 from kpis.answers.words import percent
 from kpis.dataset import Dataset
 from kpis.errors import AssumptionError, NotEnoughData
 from kpis.measures.core.bridge import Won, bridge, revenue_bridge
 from kpis.measures.core.change import made_of, run_by, won_deals
-from kpis.measures.core.dimensions import DIMENSIONS
+from kpis.measures.core.dimensions import DIMENSIONS, NOT_GIVEN
 from kpis.measures.core.evaluate import Part, Result, evaluate
 
 SAID = {
@@ -70,12 +70,9 @@ def why(
     effects = _completed(effects, end - start)
     steps = _steps(one, effects, start, first, last)
     labels = one.periods[first].label, one.periods[last].label
-    certain = _beyond_chance(one.headline, first, last)
-    note = (
-        ""
-        if certain
-        else " Chance alone makes changes as large as this one, so whether anything changed cannot be told."
-    )
+    certain = beyond_chance(one.headline, first, last)
+    chance = " Chance alone makes changes as large as this one, so whether anything changed cannot be told."
+    note = "" if certain or end == start else chance
     numbers = {
         label: Number(f"{one.measure.title}, {label}", value, one.headline.unit, one.measure.formula)
         for label, value in zip(labels, (start, end), strict=True)
@@ -171,7 +168,7 @@ def _steps(one: Result, effects: pd.DataFrame, start: float, first: int, last: i
     return pd.DataFrame(rows)
 
 
-def _beyond_chance(part: Part, first: int, last: int) -> bool:
+def beyond_chance(part: Part, first: int, last: int) -> bool:
     """Whether the change is larger than the two intervals together allow; accounts have none and are certain."""
     value, low, high = (array[0, [first, last]] for array in (part.grid.value, part.grid.low, part.grid.high))
     if not np.isfinite([*low, *high]).all():
@@ -193,20 +190,15 @@ def _sentence(
     largest = added.abs().idxmax()
     text = (
         f"{one.measure.title} {went} from {before} ({labels[0]}) to {after} ({labels[1]}), mostly by {largest}: "
-        f"{SAID[largest]} ({_signed(added[largest], unit, currency)})."
+        f"{SAID[largest]} ({signed(added[largest], unit, currency)})."
     )
     groups = effects.groupby("group")["value"].sum()
-    top = (groups * np.sign(change)).idxmax()
-    if by and len(groups) > 1:
-        moved = f"{_signed(groups[top], unit, currency)}, {percent(groups[top] / change)} of the change"
+    named = groups.drop(NOT_GIVEN, errors="ignore")
+    if by and len(named) > 1:
+        top = (named * np.sign(change)).idxmax()
+        moved = f"{signed(groups[top], unit, currency)}, {percent(groups[top] / change)} of the change"
         text += f" Of all {by}s, {top} moved it furthest ({moved})."
     return text
-
-
-def _signed(value: float, unit: str, currency: str) -> str:
-    if unit == "share":
-        return f"{100 * value:+.1f} points"
-    return ("+" if value > 0 else "") + spoken(value, unit, currency)
 
 
 def _notes(one: Result, effects: pd.DataFrame) -> tuple[str, ...]:

@@ -31,12 +31,13 @@ def control(points: pd.DataFrame, unit: str, symbol: str = "") -> alt.LayerChart
     Parameters
     ----------
     points
-        One measure's rows of the table ``points``: period, value, centre, low, high, judged, verdict.
+        One measure's rows of the table ``points``: period, value, centre, low, high, judged, verdict; where there
+        are ``least`` and ``most`` as well, they are drawn as the value's interval.
     unit
         The measure's unit: money and shares are written as such.
     """
-    kept = ["period", "value", "centre", "low", "high", "judged", "verdict"]
-    rows = points[kept].assign(
+    kept = ["period", "value", "least", "most", "centre", "low", "high", "judged", "verdict"]
+    rows = points.reindex(columns=kept).assign(
         place=range(len(points)),
         alarm=points["judged"] & points["verdict"].isin(ALARMS),
         last=[k == len(points) - 1 for k in range(len(points))],
@@ -59,6 +60,7 @@ def _control(unit: str, symbol: str) -> alt.LayerChart:
     return alt.layer(
         tinted(base.mark_area(opacity=0.15).encode(y=y, y2="high:Q", tooltip=hover), "past"),
         tinted(base.mark_line(strokeDash=[5, 3]).encode(y="centre:Q", tooltip=hover), "past"),
+        tinted(base.mark_rule(strokeWidth=2, opacity=0.6).encode(y="least:Q", y2="most:Q", tooltip=hover), "open"),
         tinted(base.mark_line(strokeWidth=2, point=True).encode(y="value:Q", tooltip=hover), "open"),
         tinted(alarm.mark_point(filled=True, size=140, opacity=1).encode(y="value:Q", tooltip=hover), "warning"),
         label(
@@ -71,7 +73,50 @@ def _control(unit: str, symbol: str) -> alt.LayerChart:
     )
 
 
-HOVER = {"value": "Value", "centre": "Usual", "low": "Lower limit", "high": "Upper limit"}
+HOVER = {
+    "value": "Value",
+    "least": "95 % from",
+    "most": "95 % to",
+    "centre": "Usual",
+    "low": "Lower limit",
+    "high": "Upper limit",
+}
+
+
+def groups(table: pd.DataFrame, unit: str, symbol: str = "") -> alt.LayerChart:
+    """A measure by group as bars with their intervals, the highest first.
+
+    Parameters
+    ----------
+    table
+        The table ``groups``: group, value, low, high, n, said; with more than MOST the largest n are drawn.
+    """
+    drawn = table.loc[table["n"].nlargest(MOST).index].sort_index()
+    rows = drawn[["group", "value", "low", "high", "n", "said"]]
+    rows = rows.assign(end=rows[["value", "high"]].max(axis=1))
+    rows = rows.assign(room=ROOM * max(rows["end"].max(), 0.0))
+    return _groups(unit, symbol).properties(data=rows, height=30 * max(len(rows), 3) + 60)
+
+
+@template
+def _groups(unit: str, symbol: str) -> alt.LayerChart:
+    base = alt.Chart().encode(y=alt.Y("group:N", sort=None, axis=names()))
+    hover = [
+        named("group", "Group"),
+        exact("value", "Value", _form(unit)),
+        exact("low", "95 % from", _form(unit)),
+        exact("high", "95 % to", _form(unit)),
+        exact("n", "n", ",.0f"),
+    ]
+    value = alt.X("value:Q", axis=_axis(unit, "", symbol))
+    return alt.layer(
+        room(),
+        tinted(base.mark_bar(size=18).encode(x=value, tooltip=hover), "open"),
+        tinted(base.mark_rule(strokeWidth=2).encode(x="low:Q", x2="high:Q", tooltip=hover), "target"),
+        label(
+            base.encode(x="end:Q"), "datum.said" if unit == "count" else "datum.said + ', n ' + format(datum.n, ',.0f')"
+        ),
+    )
 
 
 def bridge(steps: pd.DataFrame, unit: str, symbol: str = "") -> alt.LayerChart:
@@ -102,8 +147,8 @@ def _bridge(unit: str, symbol: str) -> alt.LayerChart:
     return alt.layer(room(), bars, label(base.encode(x="right:Q"), f"datum.sign + {_written('value', unit, symbol)}"))
 
 
-def credited(table: pd.DataFrame, rules: tuple[str, ...], symbol: str = "") -> alt.LayerChart:
-    """Revenue credited to each channel or campaign: the linear rule as a bar, the span of all rules as a line.
+def credited(table: pd.DataFrame, rules: tuple[str, ...], symbol: str = "", rule: str = "linear") -> alt.LayerChart:
+    """Revenue credited to each channel or campaign: one rule as a bar, the span of all rules as a line.
 
     Parameters
     ----------
@@ -113,7 +158,8 @@ def credited(table: pd.DataFrame, rules: tuple[str, ...], symbol: str = "") -> a
     """
     table = table[table["touched"]]
     every = table[list(rules)]
-    rows = table[["name", "linear"]].assign(least=every.min(axis=1), most=every.max(axis=1)).head(MOST)
+    rows = table[["name"]].assign(credit=table[rule], least=every.min(axis=1), most=every.max(axis=1))
+    rows = rows.nlargest(MOST, "credit")
     rows = rows.assign(room=ROOM * rows["most"].max())
     return _credited(symbol).properties(data=rows, height=30 * max(len(rows), 3) + 60)
 
@@ -123,16 +169,16 @@ def _credited(symbol: str) -> alt.LayerChart:
     base = alt.Chart().encode(y=alt.Y("name:N", sort=None, axis=names()))
     hover = [
         named("name", "Name"),
-        exact("linear", "Linear rule"),
+        exact("credit", "By this rule"),
         exact("least", "Lowest of all rules"),
         exact("most", "Highest of all rules"),
     ]
-    amount = alt.X("linear:Q", axis=money_axis("Credited revenue", symbol))
+    amount = alt.X("credit:Q", axis=money_axis("Credited revenue", symbol))
     return alt.layer(
         room(),
         tinted(base.mark_bar(size=18).encode(x=amount, tooltip=hover), "won"),
         tinted(base.mark_rule(strokeWidth=3).encode(x="least:Q", x2="most:Q", tooltip=hover), "target"),
-        label(base.encode(x="most:Q"), money("datum.linear", symbol)),
+        label(base.encode(x="most:Q"), money("datum.credit", symbol)),
     )
 
 

@@ -132,7 +132,7 @@ def read_settings(path: Path | None, **given: Any) -> Settings:
     base = Settings.read(path) if path else Settings()
     changes = {k: v for k, v in given.items() if v is not None}
     try:
-        return Settings.model_validate({**base.model_dump(), **changes})
+        return Settings.model_validate({**base.model_dump(exclude_unset=True), **changes})
     except ValidationError as error:
         first = error.errors()[0]
         raise AssumptionError(

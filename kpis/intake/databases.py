@@ -1,15 +1,46 @@
-"""A DuckDB file instead of exports: every table of it becomes a file of its own."""
+"""Databases instead of exports: every table of one becomes a file of its own. They are only read."""
 
 from __future__ import annotations
 
+import os
+import re
+import sqlite3
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from kpis.errors import InputError
-from kpis.intake import limits
+from kpis.intake import fields, limits
+
+if TYPE_CHECKING:
+    import sqlalchemy
 
 _MAGIC = b"DUCK"
+_ROWS = 50_000
+"""Rows that are fetched at a time."""
+_DRIVERS = {
+    "sqlite": ("sqlite", ""),
+    "postgres": ("postgresql+psycopg", "psycopg[binary]"),
+    "postgresql": ("postgresql+psycopg", "psycopg[binary]"),
+    "mysql": ("mysql+pymysql", "pymysql"),
+}
+SCHEMES = (*_DRIVERS, "duckdb")
+_PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A table of a database: its name there, the name it is read under, and a Parquet file with its rows."""
+
+    table: str
+    name: str
+    path: Path
 
 
 def is_database(path: Path) -> bool:
@@ -20,8 +51,8 @@ def is_database(path: Path) -> bool:
         return file.read(12)[8:] == _MAGIC
 
 
-def tables(path: Path, scratch: Path) -> list[tuple[str, Path]]:
-    """Name of every table and view of a database, and a Parquet file with its rows; the database is only read."""
+def tables(path: Path, scratch: Path) -> list[Rows]:
+    """Every table and view of a DuckDB file."""
     found = []
     connection = duckdb.connect()
     try:
@@ -32,10 +63,10 @@ def tables(path: Path, scratch: Path) -> list[tuple[str, Path]]:
             "ORDER BY 1, 2"
         ).fetchall()
         for schema, name in names[: limits.FILES]:
-            target = scratch / f"d{len(list(scratch.iterdir()))}"
+            target = _new(scratch)
             quoted = ".".join('"' + part.replace('"', '""') + '"' for part in ("source", schema, name))
             connection.execute(f"COPY (SELECT * FROM {quoted}) TO '{target}' (FORMAT parquet)")
-            found.append((name, target))
+            found.append(Rows(name, name, target))
     except duckdb.Error as error:
         raise InputError(
             f"the database cannot be read ({str(error).splitlines()[0][:100]})",
@@ -44,3 +75,153 @@ def tables(path: Path, scratch: Path) -> list[tuple[str, Path]]:
     finally:
         connection.close()
     return found
+
+
+def shown(url: str) -> str:
+    """An address as it may be printed: without user, password and parameters."""
+    scheme, parted, _ = url.partition("://")
+    if not parted:
+        return url
+    import sqlalchemy
+
+    try:
+        address = sqlalchemy.make_url(url)
+    except (sqlalchemy.exc.ArgumentError, ValueError):
+        return f"{scheme}://..."
+    # a password with an unescaped @ ends up in the host
+    where = (address.host or "").rpartition("@")[2], address.database or ""
+    return f"{scheme.partition('+')[0]}://{'/'.join(filter(None, where))}"
+
+
+def fetch(url: str, scratch: Path, wanted: Mapping[str, str]) -> Iterator[Rows]:
+    """The tables of the database at ``url``: those wanted, else all that are called like a table of the dictionary.
+
+    ``wanted`` is name in the dictionary -> name there. ``${NAME}`` in the address stands for an environment variable, so that a password need not be written down.
+    InputError when it cannot be reached or has no such table; it never names the password.
+    """
+    import sqlalchemy
+
+    scheme, _, _ = url.partition("://")
+    driver, package = _DRIVERS[scheme.partition("+")[0]]
+    address = _address(url)
+    try:
+        engine = _engine(address if "+" in scheme else address.set(drivername=driver))
+        with engine.connect() as connection:
+            there = _names(sqlalchemy.inspect(connection))
+            for name, table in (wanted or _known(there)).items():
+                if table not in there:
+                    raise InputError(
+                        f"the database has no table {table!r}; it has {_listed(there)}",
+                        place=shown(url),
+                        way_out="Correct [connection.tables] in the settings",
+                    )
+                yield Rows(table, name, _copy(connection, there[table], scratch))
+        engine.dispose()
+    except ImportError:
+        raise InputError(
+            f"The driver for {shown(url)} is not installed", way_out=f"Install it: pip install '{package}'"
+        ) from None
+    except (sqlalchemy.exc.SQLAlchemyError, OSError, ValueError) as error:
+        raise InputError(
+            f"the database cannot be read ({_said(error, address.password)})",
+            place=shown(url),
+            way_out="Check the address, and that the user may read it",
+        ) from None
+
+
+def _address(url: str) -> sqlalchemy.URL:
+    """The address in its parts, environment variables in place of their names."""
+    import sqlalchemy
+
+    missing = [name for name in _PLACEHOLDER.findall(url) if name not in os.environ]
+    if missing:
+        raise InputError(
+            f"{missing[0]} is not set",
+            place=shown(url),
+            way_out="Set it in the environment, or in .streamlit/secrets.toml for the app",
+        )
+    try:
+        return sqlalchemy.make_url(_PLACEHOLDER.sub(lambda found: quote(os.environ[found[1]], safe=""), url))
+    except (sqlalchemy.exc.ArgumentError, ValueError):
+        # what the error says may hold a part of the password
+        raise InputError(
+            "This is no address of a database",
+            place=shown(url),
+            way_out="Write it as postgresql://user:${PASSWORD}@host/database; signs such as @ and : in a password as %40 and %3A",
+        ) from None
+
+
+def _engine(address: sqlalchemy.URL) -> sqlalchemy.Engine:
+    import sqlalchemy
+
+    if address.get_backend_name() == "sqlite":
+        path = Path(address.database or "")
+        if not path.is_file():
+            raise InputError("There is no such file or folder", place=str(path), way_out="Check the path")
+        where = f"{path.resolve().as_uri()}?mode=ro"
+        return sqlalchemy.create_engine("sqlite://", creator=lambda: sqlite3.connect(where, uri=True))
+    return sqlalchemy.create_engine(address, execution_options={"postgresql_readonly": True})
+
+
+def _names(inspector: Any) -> dict[str, tuple[str | None, str]]:
+    """Name of every table and view, as ``table`` or ``schema.table`` -> schema and table."""
+    default = inspector.default_schema_name
+    found: dict[str, tuple[str | None, str]] = {}
+    for schema in inspector.get_schema_names():
+        if schema in ("information_schema", "pg_catalog", "sys", "performance_schema"):
+            continue
+        for table in (*inspector.get_table_names(schema), *inspector.get_view_names(schema)):
+            is_own = schema in (default, "main")
+            found[table if is_own else f"{schema}.{table}"] = (None if is_own else schema, table)
+    return found
+
+
+def _known(there: Mapping[str, Any]) -> dict[str, str]:
+    """The tables that are called like a table of the dictionary: name there -> name there."""
+    names = {fields.key(name) for t in fields.TABLES.values() for name in (t.name, *t.aliases)}
+    known = {table: table for table in there if fields.key(table.rpartition(".")[2]) in names}
+    if not known:
+        raise InputError(
+            f"no table of the database has a name that is known; it has {_listed(there)}",
+            way_out='Name them in the settings, such as [connection.tables] opportunities = "crm.deals"',
+        )
+    return known
+
+
+def _listed(there: Mapping[str, Any]) -> str:
+    names = sorted(there)
+    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "") if names else "none"
+
+
+def _copy(connection: sqlalchemy.Connection, table: tuple[str | None, str], scratch: Path) -> Path:
+    """The rows of a table as a Parquet file of texts, fetched some at a time."""
+    import sqlalchemy
+
+    schema, name = table
+    every = sqlalchemy.select(sqlalchemy.text("*")).select_from(sqlalchemy.table(name, schema=schema))
+    result = connection.execution_options(stream_results=True, max_row_buffer=_ROWS).execute(every)
+    columns = list(result.keys())
+    target = _new(scratch)
+    with pq.ParquetWriter(target, pa.schema([(column, pa.string()) for column in columns])) as writer:
+        for rows in result.partitions(_ROWS):
+            texts = [_texts(values) for values in zip(*rows, strict=True)]
+            writer.write_table(pa.table(texts, names=columns))
+    return target
+
+
+def _texts(values: tuple[Any, ...]) -> pa.Array:
+    """The values of a column as an export would write them."""
+    try:
+        return pa.array(values).cast(pa.string())
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
+        return pa.array([None if value is None else str(value) for value in values], pa.string())
+
+
+def _said(error: Exception, password: object) -> str:
+    """The first line of what an error says, without the password."""
+    said = next(iter(str(getattr(error, "orig", None) or error).splitlines()), type(error).__name__)
+    return (said.replace(str(password), "***") if password else said)[:200]
+
+
+def _new(scratch: Path) -> Path:
+    return scratch / f"d{len(list(scratch.iterdir()))}"

@@ -11,6 +11,8 @@ UNPACKED_BYTES = 2 << 30
 UNPACKED_RATIO = 200
 """How many times its own size a packed file may unpack to, beyond the first 50 MB."""
 UNPACKED_FREE = 50 << 20
+CELL_BYTES = 4
+"""What a cell of a Parquet file counts for at least, however well its rows are packed."""
 COLUMNS = 1_000
 """Columns of one table."""
 CELL = 1 << 20

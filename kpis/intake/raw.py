@@ -23,7 +23,7 @@ from kpis.errors import InputError
 from kpis.intake import limits, sheets, text
 from kpis.intake.blocks import Block, Known, Record, find_header, split
 from kpis.intake.profile import Profile, profile
-from kpis.intake.sources import Source
+from kpis.intake.sources import Source, too_tight
 from kpis.intake.survey import Facts, survey
 from kpis.intake.words import BLANKS
 
@@ -177,8 +177,7 @@ def _view(engine: Engine, table: RawTable, reader: str, odd_blanks: bool) -> Raw
     """A view that reads a big file again at each use: it does to a cell only what that cell's column needs."""
     width = len(table.header)
     table = surveyed(engine, table, f"({_rows(reader, width)})")
-    cast = [bool(facts.is_plain or (facts.has_days and not facts.odd)) for facts in table.facts]
-    trimmed = [n for n in range(width) if odd_blanks or not cast[n]]
+    trimmed = [n for n, facts in enumerate(table.facts) if odd_blanks or not facts.is_cast]
     engine.execute(f"CREATE VIEW {table.relation} AS {_rows(reader, width, trimmed, odd_blanks, bool(table.aside))}")
     return table
 
@@ -299,13 +298,12 @@ def _workbook(engine: Engine, source: Source, scratch: Path, known: Known) -> li
 def _parquet(engine: Engine, source: Source) -> RawTable:
     path = quote(str(source.path))
     try:
-        unpacked = engine.execute(
-            f"SELECT coalesce(sum(total_uncompressed_size), 0) FROM parquet_metadata({path})"
-        ).fetchone()[0]
-        if unpacked > limits.UNPACKED_BYTES:
-            raise InputError(
-                f"it would unpack to {unpacked / 2**30:.1f} GB; at most {limits.UNPACKED_BYTES >> 30} GB are read"
-            )
+        [(unpacked,)] = engine.execute(
+            f"SELECT coalesce(sum(greatest(total_uncompressed_size, {limits.CELL_BYTES} * num_values)), 0) FROM parquet_metadata({path})"
+        ).fetchall()
+        problem = too_tight(unpacked, source.path.stat().st_size)
+        if problem and not source.kind:
+            raise InputError(problem)
         names = [row[0] for row in engine.execute(f"DESCRIBE SELECT * FROM read_parquet({path})").fetchall()]
         _check_width(len(names))
         relation = _new_name()
@@ -319,7 +317,7 @@ def _parquet(engine: Engine, source: Source) -> RawTable:
     except duckdb.Error as error:
         why = re.sub(r" in file '[^']*'", "", str(error).splitlines()[0])[:200]
         raise InputError(f"the Parquet file cannot be read ({why})") from None
-    return RawTable(source, source.name, source.stem, relation, _different(names), kind="Parquet")
+    return RawTable(source, source.name, source.stem, relation, _different(names), kind=source.kind or "Parquet")
 
 
 def numbered(raw: RawTable) -> str:

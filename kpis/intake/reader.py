@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import date
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from kpis.dataset import Dataset
 from kpis.engine import Engine
@@ -56,7 +56,7 @@ def read(
     """
     settings, tell, entries = settings or Settings(), progress or _silent, list(files)
     with tempfile.TemporaryDirectory(prefix="tandem-") as scratch:
-        sources = gather(entries, Path(scratch))
+        sources = gather(entries, Path(scratch), settings.connection.tables)
         engine = Engine(threads=1 if sum(s.path.stat().st_size for s in sources) < SMALL else None)
         try:
             found, refused = _load(
@@ -96,7 +96,7 @@ def check(
     reports: list[FileReport] = []
     defects: dict[str, Defect] = {}
     with tempfile.TemporaryDirectory(prefix="tandem-") as scratch, ExitStack() as stack:
-        sources = gather(files, Path(scratch))
+        sources = gather(files, Path(scratch), settings.connection.tables)
         groups: dict[str, list[Source]] = defaultdict(list)
         for source in sources:
             groups[source.group].append(source)
@@ -209,6 +209,8 @@ def _nothing(reports: Sequence[FileReport]) -> str:
 
 def _name(entries: Sequence[str | Path | Upload], sources: Sequence[Source]) -> str:
     """What to call the data: the folder or file that was named, else the first file."""
+    if "://" in sources[0].group:
+        return PurePosixPath(sources[0].group).stem
     if len(entries) == 1 and not isinstance(entries[0], tuple):
         path = Path(entries[0]).resolve()
         return path.name if path.is_dir() else path.stem

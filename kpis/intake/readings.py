@@ -108,17 +108,16 @@ class Style:
         cell, facts, kind = f"r.{source}", self.raw.facts[int(source[1:])], column.kind
         if kind in ("id", "text", "category"):
             return _text_value(source, column), []
-        if kind in DATES and facts.has_days:
+        if kind in DATES and facts.has_days and facts.odd is not None:
             return day(cell), sorted(facts.odd)
         if kind in NUMBERS and facts.is_plain and (facts.is_whole or kind != "count"):
             if kind != "share" or facts.largest <= 1:
                 return f"TRY_CAST({cell} AS DOUBLE)", []
             if facts.largest <= 100:
                 return f"TRY_CAST({cell} AS DOUBLE) / 100", []
-        texts = (
-            f"SELECT DISTINCT {source} FROM {self.raw.relation} WHERE {source} IS NOT NULL AND _why IS NULL ORDER BY 1"
-        )
-        return "NULL", [row[0] for row in self.engine.execute(texts).fetchall()]
+        cast = day(cell) if kind in DATES else "NULL"
+        texts = f"SELECT DISTINCT {cell} FROM {self.raw.relation} r WHERE {cell} IS NOT NULL AND {cast} IS NULL AND _why IS NULL ORDER BY 1"
+        return cast, [row[0] for row in self.engine.execute(texts).fetchall()]
 
     def _date_styles(
         self, texts: Mapping[str, Sequence[str]], wanted: Sequence[tuple[str, Column, str]]

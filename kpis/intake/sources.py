@@ -6,9 +6,10 @@ import hashlib
 import os
 import shutil
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 
 from kpis.errors import InputError
 from kpis.intake import databases, limits
@@ -35,6 +36,8 @@ class Source:
         The folder it came from: files of one folder belong together.
     path
         Where its bytes are, under a name of our own (no wildcard, no path of the client's choosing).
+    kind
+        What it is, where its bytes do not tell.
     refused
         Why it is not read at all; empty when it is.
     """
@@ -43,6 +46,7 @@ class Source:
     group: str
     path: Path
     digest: str = ""
+    kind: str = ""
     refused: str = ""
 
     @property
@@ -51,19 +55,22 @@ class Source:
         return PurePosixPath(self.name.split(" › ")[-1].replace("\\", "/")).stem
 
 
-def gather(files: Iterable[str | Path | Upload], scratch: Path) -> list[Source]:
+def gather(
+    files: Iterable[str | Path | Upload], scratch: Path, tables: Mapping[str, str] = MappingProxyType({})
+) -> list[Source]:
     """Every file in ``files``, folders (without hidden entries) and zip archives expanded, in order of name.
 
-    Raises InputError for a path that does not exist and for more than the allowed number of files.
+    Raises InputError for a path that does not exist, for a database that cannot be reached, and for more than
+    the allowed number of files. ``tables`` names the tables of a database that are read.
     """
     sources: list[Source] = []
     for entry in files:
-        for source in _expand(entry, scratch, sources):
+        for source in _expand(entry, scratch, sources, tables):
             sources.append(source)
             if len(sources) > limits.FILES:
                 raise InputError(
                     f"There are more than {limits.FILES:,} files",
-                    place=str(entry),
+                    place=entry[0] if isinstance(entry, tuple) else databases.shown(str(entry)),
                     way_out="Pass the files that matter",
                 )
     return _named_apart(sources)
@@ -82,7 +89,9 @@ def _named_apart(sources: list[Source]) -> list[Source]:
     ]
 
 
-def _expand(entry: str | Path | Upload, scratch: Path, earlier: Sequence[Source]) -> Iterator[Source]:
+def _expand(
+    entry: str | Path | Upload, scratch: Path, earlier: Sequence[Source], tables: Mapping[str, str]
+) -> Iterator[Source]:
     if isinstance(entry, tuple):
         name, data = entry
         path = scratch / f"f{len(earlier)}"
@@ -90,12 +99,16 @@ def _expand(entry: str | Path | Upload, scratch: Path, earlier: Sequence[Source]
         yield from _unpack(_printable(PurePosixPath(name.replace("\\", "/")).name), "", path, scratch)
         return
     scheme, _, rest = str(entry).partition("://")
-    if rest and scheme != "duckdb":
+    if rest and scheme.partition("+")[0] not in databases.SCHEMES:
         raise InputError(
-            f"{scheme}:// is no source that files are read from",
-            place=str(entry),
-            way_out="Give files, folders or duckdb://PATH",
+            f"{scheme}:// is no source that is read from",
+            place=databases.shown(str(entry)),
+            way_out=f"Give files, folders, or the address of a database: {', '.join(f'{s}://' for s in databases.SCHEMES)}",
         )
+    if rest and scheme != "duckdb":
+        shown = databases.shown(str(entry))
+        yield from (_rows(shown, shown, found) for found in databases.fetch(str(entry), scratch, tables))
+        return
     path = Path(rest or entry)
     if not path.exists():
         raise InputError("There is no such file or folder", place=str(entry), way_out="Check the path")
@@ -112,10 +125,15 @@ def _expand(entry: str | Path | Upload, scratch: Path, earlier: Sequence[Source]
 def _tables(file: Path, scratch: Path) -> Iterator[Source]:
     """The tables of a database, a source each."""
     try:
-        for table, rows in databases.tables(file, scratch):
-            yield Source(f"{_printable(file.name)} › {_printable(table)}", str(file.parent), rows, _digest(rows))
+        yield from (_rows(file.name, str(file.parent), found) for found in databases.tables(file, scratch))
     except InputError as error:
         yield Source(_printable(file.name), str(file.parent), file, refused=str(error))
+
+
+def _rows(database: str, group: str, found: databases.Rows) -> Source:
+    return Source(
+        f"{_printable(database)} › {_printable(found.name)}", group, found.path, _digest(found.path), "database table"
+    )
 
 
 def _stand_in(file: Path, link: Path) -> None:
@@ -173,9 +191,13 @@ def _unpack(name: str, group: str, path: Path, scratch: Path) -> Iterator[Source
 
 def packed_too_tight(members: Sequence[zipfile.ZipInfo], size: int) -> str:
     """Why an archive of ``size`` bytes is not unpacked; empty when it may be."""
-    unpacked = sum(m.file_size for m in members)
     if len(members) > limits.FILES:
         return f"the archive holds {len(members):,} files; at most {limits.FILES:,} are read"
+    return too_tight(sum(m.file_size for m in members), size)
+
+
+def too_tight(unpacked: int, size: int) -> str:
+    """Why ``size`` bytes that hold ``unpacked`` are not unpacked; empty when they may be."""
     if unpacked > limits.UNPACKED_BYTES or unpacked > max(limits.UNPACKED_FREE, limits.UNPACKED_RATIO * size):
         return f"{size:,} bytes would unpack to {unpacked:,}: more than a real export does, so it is not unpacked"
     return ""

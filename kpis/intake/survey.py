@@ -6,8 +6,9 @@ The sample tells what is worth asking of a column; only the scan of all rows dec
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from kpis.engine import Engine
 from kpis.intake import dates, numbers
@@ -16,6 +17,8 @@ from kpis.intake.words import BLANKS
 Sample = Sequence[Sequence[str | None]]
 _DAY = re.compile(r"[12]\d{3}-\d\d-\d\d(?:$|[ T].*)")
 _NUMBER = re.compile(r"-?\d*\.?\d+(?:e[+-]?\d+)?", re.IGNORECASE)
+_FEW = 1_000
+"""Odd values, each as often as it comes, that are told at once."""
 _THOUSANDS = r"'-?[1-9]\d{0,2}\.\d{3}'"
 
 
@@ -28,7 +31,7 @@ class Facts:
     has_days
         Whether the sample shows ISO dates, so that ``odd`` and ``has_times`` were looked at.
     odd
-        The different values that are no ISO date.
+        The different values that are no ISO date; None when they are many.
     has_times
         Whether any day comes with a time.
     is_plain, is_whole
@@ -38,11 +41,16 @@ class Facts:
     """
 
     has_days: bool = False
-    odd: Collection[str] = field(default=(), repr=False)
+    odd: frozenset[str] | None = None
     has_times: bool = True
     is_plain: bool = False
     is_whole: bool = False
     largest: float = 0.0
+
+    @property
+    def is_cast(self) -> bool:
+        """Whether a cast is all that its values need, so that blanks around them do not matter."""
+        return self.is_plain or (self.has_days and self.odd == frozenset())
 
 
 def survey(engine: Engine, relation: str, sample: Sample, columns: Sequence[int]) -> tuple[int, int, tuple[Facts, ...]]:
@@ -52,9 +60,7 @@ def survey(engine: Engine, relation: str, sample: Sample, columns: Sequence[int]
     [(rows, aside, *facts)] = engine.execute(about).fetchall()
     if aside:
         [(_, _, *facts)] = engine.execute(f"{about} WHERE _why IS NULL").fetchall()
-    for found in facts:
-        found["odd"] = {text.strip(BLANKS) for text in found.get("odd", ())} - {""}
-    return rows, aside, tuple(Facts(**found) for found in facts)
+    return rows, aside, tuple(map(_facts, facts))
 
 
 def day(cell: str) -> str:
@@ -68,8 +74,10 @@ def _asked(cell: str, seen: Sequence[str]) -> str:
     has_days = _mostly(seen, _DAY)
     asked = {"has_days": str(has_days)}
     if has_days:
+        odd = f"FILTER ({cell} IS NOT NULL AND ({day(cell)}) IS NULL)"
         asked |= {
-            "odd": f"coalesce(map_keys(histogram({cell}) FILTER ({cell} IS NOT NULL AND ({day(cell)}) IS NULL)), [])",
+            "count": f"count(*) {odd}",
+            "odd": f"min({cell}, {_FEW}) {odd}",
             "has_times": f"coalesce(max(length({cell})), 0) > 10",
         }
     if _mostly(seen, _NUMBER):
@@ -86,4 +94,10 @@ def _asked(cell: str, seen: Sequence[str]) -> str:
 
 
 def _mostly(seen: Sequence[str], pattern: re.Pattern[str]) -> bool:
-    return 2 * sum(bool(pattern.fullmatch(text)) for text in seen) >= len(seen)
+    return 2 * sum(bool(pattern.fullmatch(text)) for text in seen) >= max(1, len(seen))
+
+
+def _facts(answer: dict[str, Any]) -> Facts:
+    count, odd = answer.pop("count", 0), answer.pop("odd", None) or ()
+    is_whole = len(odd) == count
+    return Facts(**answer, odd=frozenset(text.strip(BLANKS) for text in odd) - {""} if is_whole else None)

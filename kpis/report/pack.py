@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -90,6 +90,12 @@ def pack(intake: Intake, found: Outlook, origins: Sequence[Origin], data: Sequen
     made = sections(Ground(intake, found, origins))
     sources = tuple(_PASSWORD.sub(r"\1@", item) for item in data)
     return Pack(found, made, tuple(_facts(intake, found)), sources, tandem)
+
+
+def unnamed(intake: Intake) -> Intake:
+    """The intake without what stood in the files, for a pack in which names are masked."""
+    bare = {"rejects": (), "warnings": (), "questions": (), "mapping": (), "samples": {}}
+    return replace(intake, files=tuple(replace(file, **bare) for file in intake.files), notes=())
 
 
 def _told(section: Section) -> dict[str, Any]:

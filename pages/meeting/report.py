@@ -1,12 +1,16 @@
 """Take away: what to do next, and the pack in every form."""
 
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
 import streamlit as st
 
-from kpis.answers.next_steps import next_steps
+from kpis.answers.next_steps import MARKETING, SALES, next_steps
 from kpis.answers.pipeline import in_short
 from kpis.report.formats import FORMATS, Format
-from kpis.report.pack import pack
-from ui import background, cards, columns, levers, reading
+from kpis.report.pack import pack, unnamed
+from ui import background, cards, levers, reading, state
 
 
 @st.fragment
@@ -17,21 +21,29 @@ def page() -> None:
     with st.spinner("Weighing what could be done"):
         answer, _ = view.answers(next_steps)
     cards.headline(answer, None, (), found.currency, in_short(found))
-    cards.table(
-        "What to do about it", answer.tables["steps"], "steps", columns.steps(view.symbol),
-        says="Steps of sales and marketing with what each adds to the expected landing of a period",
-    )  # fmt: skip
-    cards.table(
-        "What will likely happen next", answer.tables["likely"], "likely", columns.LIKELY,
-        says="What is likely in each period as things stand",
-    )  # fmt: skip
+    steps = answer.tables["steps"]
+    for team, place in zip((SALES, MARKETING), st.columns(2), strict=True):
+        with place.container(border=True, height="stretch", key=f"steps_{team.lower()}_card"):
+            own = steps[steps["team"] == team]
+            cards.head(team, own, f"steps_{team.lower()}")
+            st.markdown("\n".join(step(x, found.say) for x in own.itertuples()) or cards.small("Nothing is missing."))
+    with st.container(border=True, key="likely_card"):
+        cards.head("What will likely happen next", answer.tables["likely"], "likely")
+        st.markdown("\n".join(f"* {cards.plain(what)}" for what in answer.tables["likely"]["what"]))
     take(view)
     cards.notes(answer)
 
 
+def step(row: Any, say: Callable[[float], str]) -> str:
+    """A step as an item of a list: what to do, what it adds, and why."""
+    worth = row.reason if pd.isna(row.effect) else f"adds {say(row.effect)} in {row.period}"
+    return f"* {cards.plain(row.step)}: **{cards.plain(worth)}**  \n  {cards.small(cards.plain(row.why))}"
+
+
 def take(view: levers.View) -> None:
     """A button a form; the file is made when it is asked for."""
-    found, intake, data = view.outlook, reading.shown().intake, reading.names()
+    found, intake, data = view.outlook, state.intake(), reading.names()
+    intake = unnamed(intake) if state.names_masked() else intake
     job = background.track_record(found.dataset, found.model.calendar)
 
     def made(form: Format) -> bytes:

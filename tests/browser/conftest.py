@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import shutil
 import socket
@@ -28,7 +29,19 @@ ARGUMENTS = (
     "--no-first-run",
 )
 START_SECONDS = 60
+FIRST_RUN = 120_000
+"""Milliseconds: a fresh server reads the demo company and learns from it."""
 RUN_MILLISECONDS = 30_000
+
+
+def addresses(section: str = "") -> tuple[str, ...]:
+    """Address of every page that the frame registers (in one folder), the first page's without its name."""
+    tree = ast.parse((Path(__file__).parents[2] / "app.py").read_text("utf-8"))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "Page"]
+    scripts = [call.args[0].value for call in calls if isinstance(call.args[0], ast.Constant)]
+    assert scripts[0] == "pages/meeting/pipeline.py"
+    stems = ["", *(Path(script).stem for script in scripts[1:])]
+    return tuple(f"/{stem}" for stem, script in zip(stems, scripts, strict=True) if f"/{section}" in script)
 
 
 @contextmanager
@@ -96,20 +109,21 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
     return {**browser_type_launch_args, "executable_path": path, "args": [*ARGUMENTS, *sandbox]}
 
 
-@pytest.fixture(scope="session")
-def settle() -> Callable[[Page], None]:
-    """``settle(page)`` waits until the page's script has run to its end and everything it wrote is drawn.
+def settled(page: Page) -> None:
+    """Wait until the page's script has run to its end and everything it wrote is drawn.
 
     Straight after a click the script may not have started yet: then expect the change itself as well.
     """
+    app = page.get_by_test_id("stApp")
+    expect(app).to_have_attribute("data-test-connection-state", "CONNECTED", timeout=RUN_MILLISECONDS)
+    expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=RUN_MILLISECONDS)
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=RUN_MILLISECONDS)
 
-    def wait(page: Page) -> None:
-        app = page.get_by_test_id("stApp")
-        expect(app).to_have_attribute("data-test-connection-state", "CONNECTED", timeout=RUN_MILLISECONDS)
-        expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=RUN_MILLISECONDS)
-        expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=RUN_MILLISECONDS)
 
-    return wait
+@pytest.fixture(scope="session")
+def settle() -> Callable[[Page], None]:
+    """``settle(page)``: see ``settled``."""
+    return settled
 
 
 @pytest.hookimpl(wrapper=True)

@@ -89,7 +89,7 @@ def linked(demo):
 def test_a_link_on_a_fresh_server_opens_the_frame_and_the_same_view(fresh_server, open_page, linked):
     page = open_page(f"{fresh_server}/coverage?{LINK}")
     for name in NAVIGATION:
-        expect(page.get_by_test_id("stSidebarNav").get_by_role("link", name=name)).to_be_visible()
+        expect(page.locator(".st-key-navigation").get_by_role("link", name=name)).to_be_visible()
     expect(slider(page, "sales_cycle")).to_have_value("120")
     expect(slider(page, "slippage")).to_have_value("70")
     says(page, next_periods(linked).sentence)
@@ -109,7 +109,7 @@ def test_a_link_opens_the_same_view_on_every_page(open_page, linked, path):
 
 def test_levers_go_along_from_page_to_page(open_page, settle, demo):
     page = open_page("/?new_opportunities=90")
-    page.get_by_test_id("stSidebarNav").get_by_role("link", name="New opportunities").click()
+    page.locator(".st-key-navigation").get_by_role("link", name="New opportunities").click()
     says(page, new_opportunities(demo.under({"new_opportunities": 90})).sentence)
     assert parameters(page) == {"new_opportunities": "90"}
 
@@ -219,7 +219,7 @@ def test_an_upload_is_seen_by_its_session_only(browser, base_url, settle, sample
     expect(mine.locator("h2").first).to_contain_text("mine", timeout=60_000)
     settle(mine)
     assert parameters(mine) == {}  # a lever set for other data means nothing here
-    mine.get_by_test_id("stSidebarNav").get_by_role("link", name="Pipeline health").click()
+    mine.locator(".st-key-navigation").get_by_role("link", name="Pipeline health").click()
     expect(mine.locator("h2").first).to_contain_text("set a target", timeout=60_000)
     other.goto("/load")
     expect(other.locator("h2").first).to_contain_text("Demo company", timeout=FIRST_RUN)
@@ -247,7 +247,7 @@ def test_the_page_and_the_command_give_the_same_number(open_page, settle, root, 
     page = open_page("/load")
     page.locator("input[type=file]").set_input_files(files)
     expect(page.locator("h2").first).to_contain_text("opportunities and 7 more", timeout=120_000)
-    page.get_by_test_id("stSidebarNav").get_by_role("link", name="Pipeline health").click()
+    page.locator(".st-key-navigation").get_by_role("link", name="Pipeline health").click()
     expect(page.locator("h2").first).to_contain_text("set a target", timeout=120_000)
     settle(page)
     segments = page.locator(".st-key-as_of [role=spinbutton]")

@@ -24,7 +24,7 @@ def odd(sample_data, tmp_path):
 
 
 def go(page, name):
-    page.get_by_test_id("stSidebarNav").get_by_role("link", name=name).click()
+    page.locator(".st-key-navigation").get_by_role("link", name=name).click()
 
 
 def defects_of(page):

@@ -13,6 +13,7 @@ import pytest
 from kpis.demo import generate
 from kpis.measures import registry
 from kpis.measures.core.behind import queries, rows_behind
+from kpis.measures.core.dimensions import DIMENSIONS
 from kpis.measures.core.evaluate import evaluate
 from kpis.measures.core.known import Known
 from kpis.measures.core.rows import Window
@@ -196,6 +197,13 @@ def test_parts_of_a_breakdown_belong_to_the_whole(company, results, name):
     if got.headline.unit == "money" and name == "won_revenue":
         assert np.nansum(parts.value, axis=0) == pytest.approx(np.nan_to_num(whole.value[0]))
     assert (np.nansum(parts.n, axis=0) <= whole.n[0] + 1e-9).all()
+
+
+@pytest.mark.parametrize("by", DIMENSIONS)
+def test_every_measure_can_be_asked_for_every_dimension(company, by):
+    for one in evaluate(company, by=by, periods=2, parts=False, rng=np.random.default_rng(1)):
+        assert one.parts or one.status, one.measure.name
+        assert one.headline is None or one.headline.grid.groups, one.measure.name
 
 
 def test_a_dimension_that_the_rows_do_not_have_is_named(company):

@@ -18,8 +18,9 @@ from pypdf import PdfReader
 from kpis.answers.answer import Answer
 from kpis.answers.words import symbol
 from kpis.errors import AssumptionError
+from kpis.intake import Reject
 from kpis.report.formats import FORMATS, of_file, write
-from kpis.report.pack import pack
+from kpis.report.pack import pack, unnamed
 from kpis.report.section import TEXT, Listing, Section
 from kpis.report.sections import SECTIONS
 
@@ -79,6 +80,16 @@ def test_a_password_stays_out_of_it(company):
     assert told.data == ("postgres://reader@db/sales", "a@b:c.csv")
 
 
+def test_without_names_nothing_that_stood_in_the_files_is_told(company):
+    intake = replace(company.intake, notes=("Ann said so",), files=tuple(
+        replace(file, warnings=("'Ann' is no date",), rejects=(Reject(7, "'Ann' twice"),)) for file in company.intake.files
+    ))  # fmt: skip
+    assert "Ann" in FORMATS[".json"](pack(intake, company.found, [], ["x"])).decode()
+    bare = unnamed(intake)
+    assert "Ann" not in FORMATS[".json"](pack(bare, company.found, [], ["x"])).decode()
+    assert [f.rejected for f in bare.files] == [f.rejected for f in intake.files]
+
+
 def test_the_page_fetches_nothing_and_has_every_sentence(made, files):
     page = files[".html"].decode()
     markup = re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
@@ -112,7 +123,7 @@ def test_the_slides_open_again_with_native_charts_and_the_formulas_in_the_notes(
         bars = next((figure.bars for figure in section.figures if figure.bars), None)
         assert len(charts) == (bars is not None)
         if bars:
-            drawn = {series.name: [value or 0.0 for value in series.values] for series in charts[0].plots[0].series}
+            drawn = {x.name: [value or 0.0 for value in tuple(x.values)] for x in charts[0].plots[0].series}
             upright = bars.table if bars.upright else bars.table[::-1]
             assert list(charts[0].plots[0].categories) == [str(name) for name in upright.index]
             for name, column in upright.items():

@@ -96,7 +96,9 @@ def group_by_dimension(
 
     ``source`` gives another table's frame. NotEnoughData when no route leads from the table to the dimension.
     """
-    routes = ROUTES.get(table, {}).get(dimension, ())
+    every = ROUTES.get(table, {}).get(dimension, ())
+    # Rows that were made of a table, such as sums by seller, have lost most of its columns.
+    routes = [route for route in every if (route if isinstance(route, str) else route.key) in frame.columns]
     for route in routes:
         if isinstance(route, str):
             if dataset.has(table, route):

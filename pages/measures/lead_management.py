@@ -1,0 +1,15 @@
+"""What becomes of the leads we have? The page of lead management."""
+
+import streamlit as st
+
+from ui import funnel, measures
+
+
+@st.fragment
+def page() -> None:
+    """The page's body: seven measures of the funnel's middle, who leaks, and what the lead score is worth."""
+    also = {"Who leaks?": funnel.leaks, "Does the lead score work?": funnel.scores}
+    measures.family("What becomes of the leads we have?", "FUNNEL-2.", also)
+
+
+page()

@@ -1,0 +1,15 @@
+"""Do customers stay, and what are they worth? The page of retention."""
+
+import streamlit as st
+
+from ui import funnel, measures
+
+
+@st.fragment
+def page() -> None:
+    """The page's body: four measures of customers, what one is worth, and how much hangs on few of them."""
+    also = {"What if we lose the top account?": funnel.losing, "What is a customer worth?": funnel.worth}
+    measures.family("Do customers stay, and what are they worth?", "FUNNEL-4.", also)
+
+
+page()

@@ -1,0 +1,45 @@
+"""Accessibility: axe finds nothing serious on any page, light and dark, with and without meeting mode."""
+
+from __future__ import annotations
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from tests.browser.conftest import FIRST_RUN, addresses
+
+SERIOUS = ("serious", "critical")
+
+
+def violations(page):
+    """Serious and critical violations of the page as drawn: rule and first element of each."""
+    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    return [(each["id"], each["nodes"][0]["html"][:200]) for each in found if each["impact"] in SERIOUS]
+
+
+@pytest.fixture(scope="module", params=["light", "dark"])
+def visit(request, browser, base_url, settle):
+    """``visit(address)`` opens a page in one colour scheme and waits until it is drawn."""
+    context = browser.new_context(color_scheme=request.param, base_url=base_url)
+    page = context.new_page()
+
+    def go(address):
+        page.goto(address)
+        expect(page.locator("h1").first).to_be_visible(timeout=FIRST_RUN)
+        expect(page.get_by_test_id("stProgress")).to_have_count(0, timeout=FIRST_RUN)
+        settle(page)
+        return page
+
+    yield go
+    context.close()
+
+
+@pytest.mark.parametrize("mode", ["", "?meeting=true"])
+@pytest.mark.parametrize("path", addresses())
+def test_nothing_serious(visit, path, mode):
+    assert violations(visit(path + mode)) == []
+
+
+def test_axe_finds_what_is_wrong(page):
+    page.set_content("<html lang=en><title>A page</title><main><img src=x.png><button></button></main>")
+    assert {rule for rule, _ in violations(page)} == {"image-alt", "button-name"}
