@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 from streamlit.runtime.pages_manager import PagesManager
 
 # Before numpy is loaded: the matrices are small, and on a busy machine threads that wait for each other make a
@@ -16,15 +17,29 @@ from ui.cards import plain, small
 PICTURES = Path(__file__).parent / "ui"
 
 
+FOLDED = ("Measures",)
+"""Sections of many pages, folded unless one of them is shown: the levers stand below."""
+
+
+def links(section: str, pages: list[StreamlitPage], current: StreamlitPage) -> None:
+    """The pages of a section, with the current one marked."""
+    if section in FOLDED:
+        place = st.expander(section, expanded=current in pages).container(gap="xsmall")
+    else:
+        place = st.container(gap="xsmall")
+        place.markdown(small(section))
+    for page in pages:
+        place.page_link(page, width="stretch")
+
+
 def frame() -> None:
     """Set the page up, draw the navigation, run the page that was asked for."""
-    st.set_page_config("Tandem", str(PICTURES / "icon.svg"), "wide", initial_sidebar_state=330)
+    sidebar = "collapsed" if state.in_meeting() else 330
+    st.set_page_config("Tandem", str(PICTURES / "icon.svg"), "wide", initial_sidebar_state=sidebar)
     with st.sidebar:
         # Streamlit's own menu is a list whose items are wrapped in sections, which a screen reader does not find.
         menu = st.container(gap="xsmall", key="navigation")
         meeting.switches()
-    if state.in_meeting():
-        st.set_page_config(initial_sidebar_state="collapsed")
     st.logo(str(PICTURES / "tandem.svg"), size="large", icon_image=str(PICTURES / "icon.svg"))
     sections = {
         "Meeting": [
@@ -158,9 +173,7 @@ def frame() -> None:
     page = st.navigation(sections, position="hidden")
     with menu:
         for section, pages in sections.items():
-            st.markdown(small(section))
-            for each in pages:
-                st.page_link(each, width="stretch")
+            links(section, pages, page)
         st.divider()
         st.page_link(
             "pages/data/load.py",

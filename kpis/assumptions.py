@@ -54,8 +54,8 @@ class Assumptions(BaseModel):
     slippage: Annotated[float, Field(ge=0.0, le=0.9, allow_inf_nan=False)] = Field(
         0.0,
         title="Slippage",
-        description="Deals due in a period and still open after it. More of them than usual moves expected wins of this "
-        "period into the next.",
+        description="Deals due in a period and still open after it. More than usual moves expected wins of this period "
+        "into the next.",
     )
     targets: tuple[Target | None, ...] = Field(
         (), max_length=3, title="Targets", description="Bookings target of the current and the next two periods."

@@ -86,19 +86,21 @@ def _change(answer: Answer, before: Answer, moved: tuple[str, ...], currency: st
 
 
 def numbers(answer: Answer, before: Answer, keys: Iterable[str], currency: str) -> None:
-    """Cards of the chosen numbers, with their change against the estimate; n/a with its reason."""
+    """Cards of the chosen numbers, with their change against the estimate; a click on a label says how it came."""
     keys = tuple(keys)
     for key, place in zip(keys, st.columns(len(keys)), strict=True):
         number = answer.numbers[key]
         step = difference(number, before.numbers.get(key, number), currency)
         with place.container(border=True, height=CARD_HEIGHT, gap=None):
             value = NOT_AVAILABLE if number.value is None else say(number, currency)
-            with st.container(horizontal=True, horizontal_alignment="distribute", wrap=False, gap=None):
-                # The label stands below, where it may take two lines: a metric cuts its own label off.
-                st.metric(plain(number.label), value, label_visibility="collapsed")
-                asked = st.button("How?", key=f"how {key}", type="tertiary", help="How is this computed?")
-            change = "  \n" + small(f"**{plain(step)}**", "blue") if step else ""
-            st.markdown(small(plain(number.label)) + change, help=_explained(number))
+            # The label stands below, where it may take two lines: a metric cuts its own label off.
+            st.metric(plain(number.label), value, label_visibility="collapsed")
+            asked = st.button(
+                small(plain(number.label)), key=f"how {key}", type="tertiary", help=_explained(number), wrap=True,
+                icon=":material/help:", icon_position="right",
+            )  # fmt: skip
+            if step:
+                st.markdown(small(f"**{plain(step)}**", "blue"))
         if asked:
             _opened(answer, number, currency)
     missing = [answer.numbers[key] for key in keys if answer.numbers[key].value is None]
@@ -130,10 +132,10 @@ def _opened(answer: Answer, number: Number, currency: str) -> None:
             st.markdown("\n".join(f"* {plain(note)}" for note in answer.notes))
 
 
-def _explained(number: Number) -> str | None:
-    """Definition and unrounded value, for the hover."""
+def _explained(number: Number) -> str:
+    """Definition and unrounded value, for the hover, and that there is more."""
     exact = "" if number.value is None else f"  \nUnrounded: {float(number.value)!r}"
-    return plain(number.help) + exact or None
+    return f"{plain(number.help)}{exact}  \nClick: how is this computed?"
 
 
 def chart(title: str, drawn: alt.TopLevelMixin, data: pd.DataFrame, key: str, *, says: str, caption: str = "") -> None:

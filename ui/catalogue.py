@@ -27,9 +27,9 @@ PAGES = {
 COLUMNS = {
     "id": column.TextColumn("Id", width="small"),
     "name": column.TextColumn("Name", width="medium"),
-    "title": column.TextColumn("What it is", width="large"),
+    "title": column.TextColumn("What it is", width="medium"),
     "said": column.TextColumn("Latest", width="small"),
-    "status": column.TextColumn("This data", width="medium"),
+    "status": column.TextColumn("This data", width="small"),
     "needs": column.TextColumn("Needs", width="medium"),
 }
 

@@ -208,7 +208,7 @@ def sources() -> dict[str, Any]:
     return {
         "source": column.TextColumn("Source"),
         "this_period": count("This period"),
-        "period_before": count("Period before", "The whole of it"),
+        "period_before": count("Before", "In the whole period before"),
     }
 
 

@@ -41,7 +41,7 @@ def scores(past: Past) -> None:
 
 def losing(past: Past) -> None:
     """How much hangs on few customers, and what is left without the largest."""
-    lost = st.slider("Without the largest", 1, 10, 1, format="%d customers", key="lost", bind="query-params", width=320)
+    lost = st.slider("Without the largest customers", 1, 10, 1, key="lost", bind="query-params", width=320)
     answer = past.answer(concentration, periods=PERIODS, lost=lost)
     told(answer, "top_fifth", "at_risk", currency=past.currency)
     left, right = st.columns(2)
@@ -81,13 +81,12 @@ def _customers(symbol: str) -> dict[str, object]:
 def worth(past: Past) -> None:
     """What a customer is worth, with its assumptions."""
     answer = past.answer(lifetime_value)
-    told(answer, *answer.numbers, currency=past.currency)
+    told(answer, "lifetime_value", "revenue_per_customer_and_year", "retention_a_year", currency=past.currency)
     cards.table(
         "On which assumptions?", answer.tables["assumptions"], "assumptions",
         {
             "what": column.TextColumn("What"),
-            "value": column.NumberColumn("Value", format="%,.4g"),
-            "unit": column.TextColumn("Unit"),
+            "said": column.TextColumn("Value"),
             "source": column.TextColumn("From", width="large"),
         },
         says="Each assumption of the lifetime value with its source",
@@ -101,7 +100,7 @@ def benchmarks(past: Past) -> None:
     cards.table(
         answer.question, answer.tables["scorecard"], "scorecard",
         {
-            "title": column.TextColumn("Measure", width="medium"),
+            "title": column.TextColumn("Measure", width="large"),
             "said": column.TextColumn("Ours"),
             "band": column.TextColumn("Benchmark"),
             "place": column.TextColumn("We are", width="medium"),

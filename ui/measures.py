@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from kpis.answers.family import family as family_of
 from kpis.answers.family import ids_of
@@ -15,8 +16,9 @@ from ui.cards import plain, small
 from ui.past import Past, look_back, or_missing
 
 ACROSS = 4
+ALL = "The measures"
 OPENED = "measure"
-"""Key of the opened measure, and its name in the address."""
+"""Name of the opened measure in the address."""
 
 COLOURS = {"good": "green", "bad": "orange", "open": "blue", "none": "gray"}
 """What a change or alarm is shown in: welcome, unwelcome, either, no more than chance."""
@@ -32,13 +34,26 @@ def family(question: str, ids: str, also: Mapping[str, Special] | None = None) -
     also
         What else can be asked on this page, by what it is called; only the chosen one is computed.
     """
-    past, wanted = look_back(), ids_of(ids)
-    with st.spinner(f"Computing {plural(len(wanted), 'measure')} and their usual range"):
-        answer = past.answer(family_of, question, wanted)
-    shown = answer.document["measures"]
-    known = f"As known at the end of {past.dataset.as_of:%d %b %Y}; levers do not touch the past."
-    cards.headline(answer, None, (), past.currency, known)
-    opened = _choose({card["measure"]: f"{card['label']} ({card['id']})" for card in shown})
+    past, head, chosen = look_back(), st.container(), None
+    if also:
+        chosen = st.segmented_control(
+            "Ask", [ALL, *also], default=ALL, required=True, key="ask", bind="query-params",
+            label_visibility="collapsed",
+        )  # fmt: skip
+    if also and chosen in also:
+        head.title(f":gray[{plain(question)}]", anchor=False)
+        or_missing(chosen, also[chosen], past)
+    else:
+        _cards(past, question, ids_of(ids), head)
+
+
+def _cards(past: Past, question: str, ids: tuple[str, ...], head: DeltaGenerator) -> None:
+    with st.spinner(f"Computing {plural(len(ids), 'measure')} and their usual range"):
+        answer = past.answer(family_of, question, ids)
+    with head:
+        known = f"As known at the end of {past.dataset.as_of:%d %b %Y}; levers do not touch the past."
+        cards.headline(answer, None, (), past.currency, known)
+    shown, opened = answer.document["measures"], st.query_params.get(OPENED)
     for k in range(0, len(shown), ACROSS):
         row = shown[k : k + ACROSS]
         for card, place in zip(row, st.columns(ACROSS), strict=False):
@@ -48,45 +63,42 @@ def family(question: str, ids: str, also: Mapping[str, Special] | None = None) -
             if card["measure"] == opened:
                 course = answer.tables["course"]
                 one_measure.draw(past, card, course[course["measure"] == opened], close=_open)
-    cards.head(f"All {len(shown)} in one table", answer.tables["cards"].drop(columns="history"), "measures")
-    if also:
-        _also(past, also)
+    cards.head(f"All {len(shown)} as a file", answer.tables["cards"].drop(columns="history"), "measures")
     cards.notes(answer)
-
-
-def _choose(labels: Mapping[str, str]) -> str | None:
-    return st.selectbox(
-        "Open a measure", list(labels), None, format_func=lambda name: labels[name], key=OPENED, bind="query-params",
-        placeholder="Open a measure: its course, groups, reasons, rows and query", label_visibility="collapsed",
-    )  # fmt: skip
 
 
 def _open(name: str | None) -> None:
     """Open a measure, or close it (a callback)."""
-    st.session_state[OPENED] = name
+    if name is None:
+        st.query_params.pop(OPENED, None)
+    else:
+        st.query_params[OPENED] = name
 
 
 def _card(card: Mapping[str, Any], *, opened: bool) -> None:
     """One measure at a glance; its name opens it."""
     with st.container(border=True, height="stretch", gap="xsmall", key=f"card_{card['measure']}"):
+        name, icon = (None, "expand_less") if opened else (card["measure"], "expand_more")
         st.button(
-            plain(card["label"]), key=f"open_{card['measure']}", type="tertiary", on_click=_open,
-            args=(None if opened else card["measure"],), help=plain(f"{card['id']}: {card['title']}"),
-            icon=":material/expand_less:" if opened else ":material/expand_more:",
+            card["id"], key=f"open_{card['measure']}", type="tertiary", on_click=_open, args=(name,),
+            icon=f":material/{icon}:", icon_position="right",
+            help=plain(f"{card['title']}. Opens its course, its groups, why it changed, its rows and its query."),
         )  # fmt: skip
+        st.markdown(f"**{plain(card['label'])}**")
         if card["needs"]:
             st.markdown(small(plain(card["needs"])))
             return
         st.metric(
             plain(card["label"]),
             plain(card["said"]),
-            plain(card["change_said"]) if card["change_said"] else None,
-            COLOURS[card["change_mood"] or "none"],
-            chart_data=[value for value in card["history"] if value is not None],
+            plain(card["change_said"]) or None,
+            COLOURS[card["change_mood"]],
+            delta_arrow="auto" if card["change"] else "off",
+            chart_data=card["history"],
             chart_type="bar" if card["over"] else "line",
             label_visibility="collapsed",
         )
-        st.markdown("  \n".join(_lines(card)), help=plain(card["verdict_help"]) if card["verdict_help"] else None)
+        st.markdown("  \n".join(_lines(card)), help=plain(card["verdict_help"]) or None)
 
 
 def _lines(card: Mapping[str, Any]) -> list[str]:
@@ -95,7 +107,7 @@ def _lines(card: Mapping[str, Any]) -> list[str]:
     low = ":orange[low sample]" if card["low_sample"] else ""
     lines = [" · ".join(filter(None, (plain(card["period"]), _per(card), n, low)))]
     if card["over"]:
-        groups = plural(card["groups"], card["over"].replace("_", " "))
+        groups = plural(card["groups"], card["over"])
         lines.insert(0, plain(f"{card['group']}, the highest of {groups}"))
     lines += [plain(card[name]) for name in ("interval", "so_far") if card[name]]
     said = [small(line) for line in lines]
@@ -108,13 +120,6 @@ def _per(card: Mapping[str, Any]) -> str:
 
 
 def _verdict(card: Mapping[str, Any]) -> str:
-    alarm = card["verdict_mood"] not in (None, "none")
+    alarm = card["verdict_mood"] != "none"
     icon = ":material/notification_important:" if alarm else ""
-    return small(f"{icon} {plain(card['verdict_said'])}".strip(), COLOURS[card["verdict_mood"] or "none"])
-
-
-def _also(past: Past, also: Mapping[str, Special]) -> None:
-    st.divider()
-    chosen = st.segmented_control("Also ask", list(also), key="also", bind="query-params")
-    if chosen:
-        or_missing(chosen, also[chosen], past)
+    return small(f"{icon} {plain(card['verdict_said'])}".strip(), COLOURS[card["verdict_mood"]])

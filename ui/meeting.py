@@ -71,6 +71,8 @@ def _agenda(page: StreamlitPage, agenda: Sequence[StreamlitPage]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="agenda"):
         for other in agenda:
             st.page_link(other)
+        if at >= 0:
+            st.markdown(cards.small(f"{at + 1} of {len(agenda)}"), width="content")
         # With a modifier the keys work wherever the focus is: on a switch, in a table, in the text of a decision.
         back = st.button("Back", shortcut="Alt+P", disabled=at <= 0, key="previous")
         on = st.button("Next", shortcut="Alt+N", disabled=at == len(agenda) - 1, key="next")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -13,7 +14,6 @@ from kpis.answers.one_measure import all_numbers, by_group, dimensions, rows_of
 from kpis.answers.why import why
 from kpis.answers.words import plural
 from kpis.charts.measures import bridge, control, groups
-from kpis.errors import TandemError
 from kpis.measures.registry import Measure
 from ui import cards
 from ui.cards import plain, small
@@ -36,11 +36,15 @@ def draw(past: Past, card: Card, course: pd.DataFrame, *, close: Callable[[None]
         if card["needs"]:
             cards.missing("Not with this data", card["needs"])
             return
-        left, right = st.columns(2)
-        with left:
-            _course(past, card, course)
-        with right:
-            by = _groups(past, card)
+        by = _by(past, card)
+        pictures = []
+        if len(course):
+            pictures.append(partial(_course, past, card, course))
+        if by or card["over"]:
+            pictures.append(partial(_groups, past, card, by))
+        for picture, place in zip(pictures, st.columns(len(pictures) or 1), strict=False):
+            with place:
+                or_missing(one.title, picture)
         closer = st.segmented_control(
             "Look closer", list(CLOSER), default=next(iter(CLOSER)), required=True, key="closer", bind="query-params"
         )
@@ -58,9 +62,6 @@ def _about(one: Measure, close: Callable[[None], None]) -> None:
 
 
 def _course(past: Past, card: Card, course: pd.DataFrame) -> None:
-    if course.empty:
-        cards.missing("Against its usual range", "it is shown by groups of its own: there is no one number to follow")
-        return
     unit = course["unit"].iloc[0]
     per = unit.partition(" ")[2]
     cards.chart(
@@ -69,40 +70,36 @@ def _course(past: Past, card: Card, course: pd.DataFrame) -> None:
         course.drop(columns="plain", errors="ignore"),
         "course",
         says="The measure by period with its 95 % interval, and the limits between which chance alone keeps it",
-        caption=plain(f"{card['verdict_said'].capitalize()}. {card['verdict_help']}"),
+        caption=plain(f"{card['verdict_said'].capitalize()}: {card['verdict_help']}")
+        + " Band: the usual range; lines: 95 % intervals.",
     )
 
 
-def _groups(past: Past, card: Card) -> str:
-    """Draw the groups, and give what the measure is broken down by."""
+def _by(past: Past, card: Card) -> str:
+    """What the measure is broken down by; empty where it has groups of its own or nothing to go by."""
     name = card["measure"]
-    with st.spinner("Finding what it can be broken down by"):
-        found = () if card["over"] else past.answer(dimensions, name)
-    title = "Which groups?"
-    if not found and not card["over"]:
-        cards.missing(title, "its rows have no segment, region, owner, channel, campaign, source or product")
+    if card["over"]:
         return ""
-    by = ""
-    if found:
-        by = st.selectbox(
-            "By", found, format_func=str.capitalize, key=f"by_{name}", bind="query-params",
-            label_visibility="collapsed", help="What the measure is broken down by",
-        )  # fmt: skip
-    try:
-        answer = past.answer(by_group, name, by)
-    except TandemError as error:
-        cards.missing(title, error.problem)
-        return by
+    with st.spinner("Finding what it can be broken down by"):
+        found = past.answer(dimensions, name)
+    if not found:
+        return ""
+    return st.segmented_control(
+        "By", found, default=found[0], required=True, format_func=str.capitalize, key=f"by_{name}", bind="query-params"
+    )
+
+
+def _groups(past: Past, card: Card, by: str) -> None:
+    answer = past.answer(by_group, card["measure"], by)
     table = answer.tables["groups"]
     cards.chart(
-        f"By {answer.document['by'].replace('_', ' ')}",
+        f"By {answer.document['by']}",
         groups(table, answer.document["unit"], past.symbol),
         table,
         "groups",
         says="The measure by group with its 95 % interval, the highest first",
         caption=plain(answer.sentence),
     )
-    return by
 
 
 def _why(past: Past, card: Card, by: str) -> None:

@@ -59,7 +59,7 @@ def look_back() -> Past:
 
 def told(answer: Answer, *keys: str, currency: str = "") -> None:
     """An answer within a page: its sentence, how it came about, and the numbers of these keys."""
-    st.subheader(plain(answer.sentence), anchor=False)
+    st.header(plain(answer.sentence), anchor=False)
     st.markdown(small(plain(" ".join(answer.notes))))
     if keys:
         cards.numbers(answer, answer, keys, currency)

@@ -26,6 +26,7 @@ from kpis.dataset import Dataset
 from kpis.forecast.backtest import Record, record
 from kpis.forecast.model import Model, fit
 from kpis.forecast.own_history import Estimate, bookings
+from kpis.forecast.projection import Course, course
 from kpis.intake import Intake, read
 from kpis.periods import Calendar, Grain
 
@@ -60,10 +61,11 @@ class Fit:
     targets: tuple[float | None, ...]
     board: tuple[Lever, ...]
     bookings: Estimate
+    usual: Course
 
     def outlook(self, assumptions: Assumptions) -> Outlook:
         """The outlook under the assumptions."""
-        return outlook(self.dataset, self.model, assumptions, self.record, self.rates)
+        return outlook(self.dataset, self.model, assumptions, self.record, self.rates, self.usual)
 
 
 def intake() -> Intake:
@@ -85,8 +87,8 @@ def names_masked() -> bool:
 
 
 def in_meeting() -> bool:
-    """Whether the session shows its pages to a meeting."""
-    return bool(st.session_state.get(MEETING))
+    """Whether the session shows its pages to a meeting; before its switch is drawn the link tells."""
+    return bool(st.session_state.get(MEETING, st.query_params.get(MEETING) == "true"))
 
 
 def demo_files() -> list[Path]:
@@ -154,7 +156,10 @@ def _learn(_dataset: Dataset, key: Key) -> Fit:
     known = _dataset.known_at(key.as_of)
     model = fit(known, Calendar(key.grain, key.fiscal_start))
     targets = targets_for(known, model.periods)
-    return Fit(key, known, model, record(known, model), funnel(known), targets, lever_board(model), bookings(model))
+    return Fit(
+        key, known, model, record(known, model), funnel(known), targets, lever_board(model), bookings(model),
+        course(model, Assumptions()),
+    )  # fmt: skip
 
 
 def _masked(_dataset: Dataset, fingerprint: str) -> Dataset:  # noqa: ARG001 - kept by fingerprint

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from kpis.answers.answer import Answer
-from kpis.answers.measures import SEED, latest, spoken
+from kpis.answers.measures import SEED, groups_of, latest, spoken
 from kpis.answers.words import plural
 from kpis.dataset import Dataset
 from kpis.measures.core.evaluate import Result, evaluate
@@ -51,7 +51,7 @@ def _said(one: Result, currency: str) -> str:
     if k is None:
         return ""
     if one.headline.over:
-        return f"by {one.headline.over.replace('_', ' ')}"
+        return f"by {groups_of(one.headline)}"
     return f"{spoken(one.headline.grid.value[0, k], one.headline.unit, currency)} ({one.periods[k].label})"
 
 

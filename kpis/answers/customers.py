@@ -9,6 +9,7 @@ import pandas as pd
 from kpis.answers.answer import Answer
 from kpis.answers.glossary import number
 from kpis.answers.measures import SEED, latest
+from kpis.answers.render import say
 from kpis.answers.words import count, money, percent, plural
 from kpis.dataset import Dataset
 from kpis.engine import collect
@@ -108,7 +109,9 @@ WORTH = ("lifetime_value", "revenue_per_customer_and_year", "margin", "retention
 def lifetime_value(dataset: Dataset, *, periods: int = 8) -> Answer:
     """What a customer is worth, with every assumption beside it.
 
-    Table ``assumptions``: what, value, unit, source. Formula: CLV = ARPA · margin ÷ (1 − retention + discount).
+    Table ``assumptions``: what, said (the value in words), value, unit, source.
+
+    Formula: CLV = ARPA · margin ÷ (1 − retention + discount).
 
     Raises
     ------
@@ -130,7 +133,16 @@ def lifetime_value(dataset: Dataset, *, periods: int = 8) -> Answer:
         numbers[name] = number(name, value, note=part.note or "as recorded", why=str(part.grid.reason[0, k]))
     numbers["discount"] = number("discount_rate", dataset.settings.definitions.discount_rate)
     assumptions = pd.DataFrame(
-        [{"what": n.label, "value": n.value, "unit": n.unit, "source": n.reason or n.help} for n in numbers.values()]
+        [
+            {
+                "what": n.label,
+                "said": say(n, dataset.currency),
+                "value": n.value,
+                "unit": n.unit,
+                "source": n.reason or n.help,
+            }
+            for n in numbers.values()
+        ]
     )
     worth, note = numbers["lifetime_value"].value, headline.note
     return Answer(

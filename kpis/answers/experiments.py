@@ -50,9 +50,9 @@ def plan(base: float, lift: float, a_day: float, *, power: float = POWER, alpha:
     Table ``lifts``: lift, members a variant, days.
     """
     members = sample_size(base, lift, power=power, alpha=alpha)
-    days = days_needed(members, a_day)
+    days = _whole_days(members, a_day)
     rows = [
-        {"lift": x, "members": n, "days": days_needed(n, a_day)}
+        {"lift": x, "members": n, "days": _whole_days(n, a_day)}
         for x in LIFTS
         if base * (1 + x) < 1
         for n in [sample_size(base, x, power=power, alpha=alpha)]
@@ -62,7 +62,7 @@ def plan(base: float, lift: float, a_day: float, *, power: float = POWER, alpha:
         question="How long would the test have to run?",
         sentence=(
             f"To tell {percent(base * (1 + lift), 1)} from {percent(base, 1)}, each variant needs {count(members)} "
-            f"members: {plural(np.ceil(days), 'day')} at {count(a_day)} a day."
+            f"members: {plural(days, 'day')} at {count(a_day)} a day."
         ),
         numbers={
             "members": number("test_members", float(members)),
@@ -76,6 +76,11 @@ def plan(base: float, lift: float, a_day: float, *, power: float = POWER, alpha:
         ),
         document={"members": members, "days": days, "smallest_lift_in_14_days": weeks, "lifts": rows},
     )
+
+
+def _whole_days(members: int, a_day: float) -> float:
+    """A test that needs part of a day runs until that day is over."""
+    return float(np.ceil(days_needed(members, a_day)))
 
 
 def analyse(yes_a: int, n_a: int, yes_b: int, n_b: int) -> Answer:

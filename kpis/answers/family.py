@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from kpis.answers.answer import Answer
-from kpis.answers.measures import SEED, latest, signed, spoken
+from kpis.answers.measures import SEED, groups_of, latest, signed, spoken
 from kpis.answers.monitor import monitor
 from kpis.answers.why import beyond_chance
 from kpis.answers.words import count, percent, plural
@@ -18,9 +18,23 @@ from kpis.measures.core.control import VERDICTS
 from kpis.measures.core.evaluate import LOW_SAMPLE, Result, evaluate
 from kpis.measures.registry import catalogue, find
 
+CARD: dict[str, Any] = {
+    # which measure
+    "id": "", "measure": "", "label": "", "title": "", "basis": "", "needs": "",
+    # its value in the latest whole period, unrounded and in words; of a measure shown by groups that of the highest
+    "unit": "", "period": "", "value": None, "low": None, "high": None, "n": None, "low_sample": False,
+    "said": "", "interval": "", "so_far": "", "history": (), "over": "", "groups": 0, "group": "",
+    # its change against the period before, and whether that is beyond chance and welcome
+    "change": None, "change_said": "", "certain": False, "change_mood": "none",
+    # whether it left its usual range, and whether that is welcome
+    "verdict": "", "verdict_said": "", "verdict_value": "", "verdict_help": "", "verdict_mood": "none",
+}  # fmt: skip
+"""What a card holds, and what stands where the data cannot say it."""
+
 MOST_SAID = 3
 WENT = {"spike": "rose to", "dip": "fell to"}
-GONE_BY = ("stock", "forecast")
+COURSE = ("measure", "period", "start", "plain", "value", "least", "most", "centre", "low", "high", "judged", "verdict")
+TODAY = ("stock", "forecast")
 """Bases whose value in a running period is that of today; of others it is what came so far."""
 
 
@@ -62,10 +76,13 @@ def family(dataset: Dataset, question: str, ids: Iterable[str], *, periods: int 
 
 def _card(identifier: str, one: Result, verdict: Mapping[str, Any], currency: str) -> dict[str, Any]:
     measure, k = one.measure, latest(one)
-    card: dict[str, Any] = {
-        "id": identifier, "measure": measure.name, "label": measure.ids[identifier], "title": measure.title,
-        "basis": measure.basis, "needs": "", "history": [],
-    }  # fmt: skip
+    card = CARD | {
+        "id": identifier,
+        "measure": measure.name,
+        "label": measure.ids[identifier],
+        "title": measure.title,
+        "basis": measure.basis,
+    }
     if k is None:
         return card | {"needs": one.status}
     part, grid = one.headline, one.headline.grid
@@ -75,7 +92,7 @@ def _card(identifier: str, one: Result, verdict: Mapping[str, Any], currency: st
     card |= {
         "unit": part.unit, "period": one.periods[k].label, "value": value, "low": low, "high": high, "n": n,
         "said": spoken(value, part.unit, currency), "low_sample": part.sampled and n < LOW_SAMPLE,
-        "interval": _interval(low, high, part.unit, currency), "group": grid.groups[g], "over": part.over,
+        "interval": _interval(low, high, part.unit, currency), "group": grid.groups[g], "over": groups_of(part),
     }  # fmt: skip
     if part.over:
         highest = np.sort(grid.value[:, k])[::-1]
@@ -91,7 +108,7 @@ def _moved(one: Result, k: int, currency: str) -> dict[str, Any]:
     """The course, the change against the period before, and what the running period has so far."""
     part, values = one.headline, one.headline.grid.value[0]
     change = float(part.change[0, k])
-    shown: dict[str, Any] = {"history": [v if np.isfinite(v) else None for v in values[: k + 1].tolist()]}
+    shown: dict[str, Any] = {"history": [value for value in values[: k + 1].tolist() if np.isfinite(value)]}
     if np.isfinite(change):
         certain = k > 0 and beyond_chance(part, k - 1, k)
         shown |= {
@@ -101,7 +118,7 @@ def _moved(one: Result, k: int, currency: str) -> dict[str, Any]:
             "change_mood": _mood(change, one.measure.better) if certain else "none",
         }
     if k < len(values) - 1 and np.isfinite(values[-1]):
-        when = "today" if one.measure.basis in GONE_BY else f"{one.periods[-1].label} so far"
+        when = "today" if one.measure.basis in TODAY else "since then"
         shown["so_far"] = f"{when}: {spoken(values[-1], part.unit, currency)}"
     return shown
 
@@ -117,10 +134,12 @@ def _judged(one: Result, verdict: Mapping[str, Any], currency: str) -> dict[str,
     if name == "shift":
         why = f"Eight periods in a row on one side of {spoken(verdict['centre'], verdict['unit'], currency)}."
     if verdict["cause_by"]:
-        why += f" {percent(verdict['cause_share'])} of it from {verdict['cause_by']} {verdict['cause_group']}."
+        share = verdict["cause_share"]
+        much = "All of it and more" if share > 1 else f"{percent(share)} of it"
+        why += f" {much} comes from {verdict['cause_by']} {verdict['cause_group']}."
     return {
         "verdict": name,
-        "verdict_said": f"{name} in {verdict['period']}" if alarm else name,
+        "verdict_said": name,
         "verdict_help": why,
         "verdict_mood": _mood(verdict["value"] - verdict["centre"], one.measure.better) if alarm else "none",
         "verdict_value": f"{spoken(verdict['value'], verdict['unit'], currency)}{_a_day(verdict)}",
@@ -139,10 +158,10 @@ def _mood(change: float, better: str) -> str:
 
 
 def _sentence(cards: Sequence[Mapping[str, Any]]) -> str:
-    """What left its usual range, what else changed beyond chance, and what is missing."""
-    judged = [card for card in cards if card.get("verdict", VERDICTS[-1]) != VERDICTS[-1]]
+    """What left its usual range, else what changed beyond chance; and what is missing."""
+    judged = [card for card in cards if card["verdict"] not in ("", VERDICTS[-1])]
     alarms = [card for card in judged if card["verdict"] != "in control"]
-    moved = [card for card in cards if card.get("certain") and card["interval"] and card not in alarms]
+    moved = [card for card in cards if card["certain"] and card["interval"] and card not in alarms]
     missing = [card for card in cards if card["needs"]]
     told = []
     if not judged:
@@ -152,9 +171,8 @@ def _sentence(cards: Sequence[Mapping[str, Any]]) -> str:
     else:
         said = _listed([_alarm(card) for card in alarms])
         told.append(f"{len(alarms)} of {plural(len(judged), 'judged measure')} left the usual range: {said}.")
-    if moved:
-        also = "Beyond chance changed" + (" as well" if alarms else "")
-        told.append(f"{also}: {_listed([_change(card) for card in moved])}.")
+    if moved and not alarms:
+        told.append(f"Beyond chance changed {_listed([_change(card) for card in moved])}.")
     if missing:
         told.append(f"{count(len(missing))} of {len(cards)} need data that is not there.")
     return " ".join(told)
@@ -178,8 +196,10 @@ def _listed(said: Sequence[str]) -> str:
 def _course(results: Iterable[Result], points: pd.DataFrame) -> pd.DataFrame:
     """Every ungrouped headline by period with its interval, and the control limits where there are any."""
     shown = [_values(one) for one in results if one.headline is not None and not one.headline.over]
-    values = pd.concat(shown, ignore_index=True) if shown else pd.DataFrame()
-    if values.empty or points.empty:
+    if not shown:
+        return pd.DataFrame(columns=COURSE)
+    values = pd.concat(shown, ignore_index=True)
+    if points.empty:
         return values
     both = points.merge(values[["measure", "period", "plain", "least", "most"]], on=["measure", "period"], how="left")
     # Counts are charted per working day, so their intervals are too.

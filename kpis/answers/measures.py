@@ -98,6 +98,11 @@ def signed(change: float, unit: str, currency: str) -> str:
     return ("+" if change > 0 else "") + spoken(change, unit, currency)
 
 
+def groups_of(part: Part) -> str:
+    """What the groups of a part are, in words; empty without groups."""
+    return part.over.removesuffix("_id").replace("_", " ")
+
+
 def latest(one: Result) -> int | None:
     """Number of the latest whole period in which the headline has a value; of a running one where no whole one has.
 

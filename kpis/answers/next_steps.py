@@ -11,7 +11,7 @@ import pandas as pd
 from kpis.answers.answer import Answer
 from kpis.answers.board import Lever, lever_board, set_to
 from kpis.answers.dependence import dependence
-from kpis.answers.outlook import Landing, Outlook, open_amounts, qualified
+from kpis.answers.outlook import Landing, Outlook, due, open_amounts
 from kpis.answers.pipeline import expected_now
 from kpis.answers.words import count, percent, plural
 from kpis.engine import NEVER
@@ -158,14 +158,10 @@ def _of_gap(found: Outlook, w: int) -> Iterator[Step]:
 
 
 def _share_won(found: Outlook, w: int) -> float:
-    """Share of the open qualified amount set to close in a period that is expected to be won in it."""
-    amount, period = found.landings[w].open_qualified, found.model.periods[w]
-    close = found.model.stints.deals["expected_close"].to_numpy()[found.model.open_deals.row]
-    counted = qualified(found.model)
-    if (close < NEVER).any():
-        counted &= (close >= day_n(period.start)) & (close <= day_n(period.end))
-    won = float((found.projection.deal_amount * found.projection.deal_p[:, w])[counted].sum())
-    return found.projection.windows[w].scale * won / amount
+    """Share of the open qualified amount due in a period that is expected to be won in it."""
+    counted, projection = due(found.model)[w], found.projection
+    won = float(projection.deal_amount[counted] @ projection.deal_p[counted, w])
+    return projection.windows[w].scale * won / found.landings[w].open_qualified
 
 
 def _leads(found: Outlook, landing: Landing) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from kpis.answers.answer import Answer
-from kpis.answers.measures import SEED, latest, rows_behind, spoken
+from kpis.answers.measures import SEED, groups_of, latest, rows_behind, spoken
 from kpis.answers.outlook import Outlook
 from kpis.answers.words import count
 from kpis.dataset import Dataset
@@ -67,10 +67,10 @@ def by_group(dataset: Dataset, name: str, by: str = "", *, periods: int = 8) -> 
     table["low_sample"] = part.sampled & (table["n"] < LOW_SAMPLE)
     label = one.periods[k].label
     return Answer(
-        question=f"{one.measure.title} by {part.over.replace('_', ' ')} in {label}",
+        question=f"{one.measure.title} by {groups_of(part)} in {label}",
         sentence=_sentence(table, label),
         tables={"groups": table},
-        document={"measure": name, "by": part.over, "period": label, "unit": part.unit},
+        document={"measure": name, "by": groups_of(part), "period": label, "unit": part.unit},
     )
 
 

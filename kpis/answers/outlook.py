@@ -19,7 +19,7 @@ from kpis.engine import NEVER
 from kpis.forecast.backtest import MODEL, Record
 from kpis.forecast.levers import stage_rates
 from kpis.forecast.model import Model
-from kpis.forecast.projection import Projection, project
+from kpis.forecast.projection import Course, Projection, as_usual, project
 from kpis.forecast.required import ALL, Required, last_useful_days, required
 from kpis.forecast.revenue import SHOCK
 from kpis.periods import day_n, day_of
@@ -117,6 +117,7 @@ def outlook(
     assumptions: Assumptions | None = None,
     record: Record | None = None,
     rates: Funnel | None = None,
+    usual: Course | None = None,
 ) -> Outlook:
     """Project the model under the assumptions and set it against the targets.
 
@@ -128,9 +129,12 @@ def outlook(
         The forecast's record on past periods, which calibrates it; without one the range is not verified.
     rates
         What stands behind an opportunity in leads and money; no lever changes it, so a page counts it once.
+    usual
+        How deals fare as estimated; where only volume, size, slippage or targets are assumed it is used again.
     """
     assumptions = assumptions or Assumptions()
-    projection = project(model, assumptions, record.calibration if record else None)
+    fares = usual if as_usual(assumptions) else None
+    projection = project(model, assumptions, record.calibration if record else None, fares)
     warnings = _data_notes(dataset, model)
     unverified = [w.period.label for w in projection.windows if not w.calibration.verified(w.index)]
     if unverified:
@@ -141,10 +145,10 @@ def outlook(
     targets = targets_for(dataset, model.periods, assumptions.targets)
     rates = rates or funnel(dataset)
     warnings += rates.missing
-    amounts, note = _open_qualified(model)
-    warnings += note
+    counted = due(model)
+    warnings += _due_notes(model)
     landings = tuple(
-        _landing(projection, dataset, w, targets[w], amounts[w], rates, warnings) for w in range(len(targets))
+        _landing(projection, dataset, w, targets[w], counted[w], rates, warnings) for w in range(len(targets))
     )
     return Outlook(dataset, model, projection, record, landings, rates, tuple(dict.fromkeys(warnings)))
 
@@ -154,12 +158,13 @@ def _landing(
     dataset: Dataset,
     w: int,
     target: float | None,
-    amount: float,
+    counted: np.ndarray,
     rates: Funnel,
     warnings: list[str],
 ) -> Landing:
     window = projection.windows[w]
     label = window.period.label
+    amount = float(open_amounts(projection.model)[counted].sum())
     p_hit = coverage = required_coverage = pipeline = gap = None
     need: Required | None = None
     if target is None:
@@ -168,7 +173,7 @@ def _landing(
         )
     else:
         p_hit = window.p_hit(target)
-        need = required(projection, w, target, dataset.settings.confidence, SHOCK[w])
+        need = required(projection, w, target, dataset.settings.confidence, SHOCK[w], counted)
         to_go = target - window.won
         if to_go <= 0:
             warnings.append(f"{label}: the target is met, so there is nothing left to cover")
@@ -178,10 +183,8 @@ def _landing(
             pipeline = need.times * amount
             gap = max(0.0, pipeline - amount)
             required_coverage = pipeline / to_go if to_go > 0 else None
-        elif need.times is not None:
-            warnings.append(
-                f"{label}: there is no open qualified pipeline to scale, so the required pipeline is unknown"
-            )
+        elif amount <= 0:
+            warnings.append(f"{label}: no open qualified pipeline is due in it, so the required pipeline is unknown")
         warnings += [f"{label}: {reason}" for reason in need.reasons]
     extra = need.opportunities if need else None
     return Landing(
@@ -230,20 +233,31 @@ def open_amounts(model: Model) -> np.ndarray:
     return model.amounts.known[model.open_deals.row]
 
 
-def _open_qualified(model: Model) -> tuple[list[float], list[str]]:
-    """Open qualified amount by period, and a note on which deals were counted."""
-    amount = np.where(qualified(model), open_amounts(model), 0.0)
-    close = model.stints.deals["expected_close"].to_numpy()[model.open_deals.row]
+def due(model: Model) -> list[np.ndarray]:
+    """Positions of the open qualified deals that count for each period.
+
+    Those expected to close in it; all of them for each where no expected close of an open deal is known.
+    """
+    close = _expected_close(model)
     if not (close < NEVER).any():
-        note = "No expected close of an open deal is known at this day: each period is compared with all open deals"
-        return [float(amount.sum())] * len(model.periods), [note]
+        return [np.flatnonzero(qualified(model))] * len(model.periods)
     inside = [(close >= day_n(p.start)) & (close <= day_n(p.end)) for p in model.periods]
-    notes = []
-    overdue = (close < day_n(model.periods[0].start)) & (amount > 0)
-    if overdue.any():
-        n = int(overdue.sum())
-        notes.append(f"{n:,} open qualified deals have an expected close before this period: they cover no period")
-    return [float(amount[i].sum()) for i in inside], notes
+    return [np.flatnonzero(qualified(model) & x) for x in inside]
+
+
+def _expected_close(model: Model) -> np.ndarray:
+    return model.stints.deals["expected_close"].to_numpy()[model.open_deals.row]
+
+
+def _due_notes(model: Model) -> list[str]:
+    """Which open deals count for no period, or for each."""
+    close = _expected_close(model)
+    if not (close < NEVER).any():
+        return ["No expected close of an open deal is known at this day: each period is compared with all open deals"]
+    overdue = int((qualified(model) & (close < day_n(model.periods[0].start)) & (open_amounts(model) > 0)).sum())
+    if not overdue:
+        return []
+    return [f"{overdue:,} open qualified deals have an expected close before this period: they cover no period"]
 
 
 def _data_notes(dataset: Dataset, model: Model) -> list[str]:

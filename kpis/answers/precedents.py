@@ -114,10 +114,10 @@ def _a_month(found: Outlook, w: int) -> Iterator[Precedent]:
 
 def _of_pipeline(found: Outlook, w: int) -> Iterator[Precedent]:
     """What share of the open amount has to be won in the period, and the pipeline it has to begin with."""
-    landing, window = found.landings[w], found.projection.windows[w]
+    landing = found.landings[w]
     held = _open_amount(found)
-    if landing.need is not None and landing.need.times is not None and held > 0:
-        needed = landing.need.times * window.from_open / held
+    if landing.need is not None and landing.need.from_open is not None and held > 0:
+        needed = landing.need.from_open / held
         origins = found.record.origins if found.record else ()
         past = np.array([x.won_of_open[w] / x.open_amount for x in origins if x.open_amount > 0])
         yield Precedent(landing.label, WIN_RATE, needed, past[np.isfinite(past)], "period", "share")

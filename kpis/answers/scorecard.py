@@ -172,7 +172,7 @@ def own_index(rated: pd.DataFrame, name: str) -> Answer:
     said = "nothing is rated yet." if score is None else f"{score:.1f} of 100, from {plural(there, 'rating')}."
     return Answer(
         question="What is our own score?",
-        sentence=f"{label}: {said}",
+        sentence=f"{label} questionnaire: {said}",
         numbers={"score": Number(label, score, "index", "100 x sum of weight (rating - 1)/4 over sum of weight.")},
         notes=("The company's own scorecard, not IDC's index, whose formula is proprietary.",),
     )

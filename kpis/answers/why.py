@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from kpis.answers.answer import Answer, Number
-from kpis.answers.measures import SEED, signed, spoken
+from kpis.answers.measures import SEED, groups_of, signed, spoken
 from kpis.answers.words import percent
 from kpis.dataset import Dataset
 from kpis.errors import AssumptionError, NotEnoughData
@@ -106,7 +106,8 @@ def _pair(one: Result, before: str, after: str) -> tuple[int, int]:
     if first < 0 or first == last:
         raise AssumptionError("A change needs two periods", way_out="Choose another period to compare with")
     if one.headline.grid.groups != ("",):
-        raise NotEnoughData(f"{one.measure.name} is shown by {one.headline.over}: there is no one number that changed")
+        groups = groups_of(one.headline)
+        raise NotEnoughData(f"{one.measure.title} is shown by {groups}: there is no one number that changed")
     for k in (first, last):
         if not np.isfinite(one.headline.grid.value[0, k]):
             raise NotEnoughData(f"{one.measure.name} has no value in {labels[k]}: {one.headline.grid.reason[0, k]}")

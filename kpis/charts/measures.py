@@ -24,6 +24,9 @@ ALARMS = ("spike", "dip", "shift")
 MOST = 12
 """Rows that a chart of names shows."""
 
+WIDE_ROOM = 1.8
+"""As ``ROOM``, for labels that say n as well."""
+
 
 def control(points: pd.DataFrame, unit: str, symbol: str = "") -> alt.LayerChart:
     """A measure by period between its control limits; the judged period stands out where it gives an alarm.
@@ -69,7 +72,7 @@ def _control(unit: str, symbol: str) -> alt.LayerChart:
             meaning="warning",
             dy=-12,
         ),
-        label(base.transform_filter("datum.last").encode(y="centre:Q"), "'usual'", meaning="past", dx=2),
+        label(base.transform_filter("datum.last").encode(y="centre:Q"), "'usual'", meaning="past", dx=2, dy=14),
     )
 
 
@@ -94,7 +97,7 @@ def groups(table: pd.DataFrame, unit: str, symbol: str = "") -> alt.LayerChart:
     drawn = table.loc[table["n"].nlargest(MOST).index].sort_index()
     rows = drawn[["group", "value", "low", "high", "n", "said"]]
     rows = rows.assign(end=rows[["value", "high"]].max(axis=1))
-    rows = rows.assign(room=ROOM * max(rows["end"].max(), 0.0))
+    rows = rows.assign(room=WIDE_ROOM * max(rows["end"].max(), 0.0))
     return _groups(unit, symbol).properties(data=rows, height=30 * max(len(rows), 3) + 60)
 
 
@@ -279,7 +282,7 @@ def _drivers() -> alt.LayerChart:
     ]
     x = alt.X(
         "low:Q",
-        scale=alt.Scale(type="log", zero=False),
+        scale=alt.Scale(type="log", zero=False, nice=False, padding=12),
         axis=alt.Axis(title="Times as often as all others", tickCount=6),
     )
     return alt.layer(

@@ -132,19 +132,22 @@ class Projection:
         """(open deals,) expected amount if won, with the size that is assumed."""
         return self.model.open_deals.amount * _open_size(self.assumptions)
 
+    def split(self, w: int, deals: np.ndarray) -> tuple[Cells, Cells]:
+        """A window's open deals in two parts: these (positions in ``model.open_deals``), and all others."""
+        group, amount = self.model.open_deals.group[deals], self.deal_amount[deals]
+        size = len(self.held.n)
+        size, held = len(self.held.n), self.held
+        n, total, squares = (np.bincount(group, x, size) for x in (np.ones(len(group)), amount, amount**2))
+        these = replace(held, n=n, total=total, squares=squares)
+        some = held.n - n > 0.5
+        others = replace(held, n=held.n - n, total=(held.total - total) * some, squares=(held.squares - squares) * some)
+        # The bins stay those of all deals, so that nothing else changes with the deals set apart.
+        bins = _bins(self.held)
+        return _cells(self.model, these, self.group_p[w], bins), _cells(self.model, others, self.group_p[w], bins)
+
     def without(self, w: int, deals: np.ndarray) -> Window:
         """A window as it would be without these open deals (positions in ``model.open_deals``)."""
-        gone, amount = self.model.open_deals.group[deals], self.deal_amount[deals]
-        left = replace(
-            self.held,
-            n=_less(self.held.n, gone, np.ones(len(gone))),
-            total=_less(self.held.total, gone, amount),
-            squares=_less(self.held.squares, gone, amount**2),
-        )
-        empty = left.n < 0.5
-        left = replace(left, total=np.where(empty, 0.0, left.total), squares=np.where(empty, 0.0, left.squares))
-        # The bins stay those of all deals, so that nothing else changes with the deals taken out.
-        return replace(self.windows[w], open_deals=_cells(self.model, left, self.group_p[w], _bins(self.held)))
+        return replace(self.windows[w], open_deals=self.split(w, deals)[1])
 
     @cached_property
     def eventual(self) -> np.ndarray:
@@ -176,6 +179,11 @@ def course(model: Model, assumptions: Assumptions) -> Course:
     """Run the recursion under the cycle and the close rates of the assumptions."""
     r = apply(model.hazards, model.mix, assumptions, model.stages)
     return Course(r, value(r, model.today, model.ends, model.calendar))
+
+
+def as_usual(assumptions: Assumptions) -> bool:
+    """Whether deals fare as estimated: neither cycle nor close rates are assumed."""
+    return assumptions.sales_cycle == assumptions.close_rate == 1 and not assumptions.close_rates
 
 
 def project(
@@ -280,10 +288,6 @@ def _open_size(assumptions: Assumptions) -> float:
 
 def _cells(model: Model, held: Groups, p: np.ndarray, bins: np.ndarray) -> Cells:
     return cells(p, held.n, held.total, held.squares, bins, model.amounts.cv)
-
-
-def _less(counted: np.ndarray, group: np.ndarray, taken: np.ndarray) -> np.ndarray:
-    return counted - np.bincount(group, taken, len(counted))
 
 
 def _scaled(groups: Groups, factor: float) -> Groups:

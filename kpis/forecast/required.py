@@ -1,4 +1,4 @@
-"""How much pipeline is enough: as many times today's open deals as make the target likely."""
+"""How much pipeline is enough: as many times the deals due in a period as make its target likely."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from scipy.optimize import brentq
 from scipy.special import ndtri
 
 from kpis.forecast.projection import Projection
-from kpis.forecast.revenue import POINTS, Arrivals, Cells, Series, shock_sigma
+from kpis.forecast.revenue import POINTS, Arrivals, Cells, Series, Together, shock_sigma
 from kpis.pipeline.stints import WON
 
 TERMS = 512
 LARGEST = 20.0
-"""More than this many times today's pipeline, or today's creation, is no plan but a different company."""
+"""More than this many times what today's open deals bring, or today's creation, is no plan but another company."""
 
 ALL = "All"
 """Name of all segments together."""
@@ -29,8 +29,10 @@ class Required:
     Parameters
     ----------
     times
-        Multiple of today's open deals, of today's composition, that reaches the target with the wanted
-        confidence, new business as expected.
+        Multiple of the open deals that count for the window, of today's composition, that reaches the target with
+        the wanted confidence, all other open deals and new business as expected.
+    from_open
+        What the open deals would then be expected to bring in the window, all of them.
     opportunities
         Opportunities to create beyond the expected ones, of the usual mix, from tomorrow to the last useful
         day, that reach it with the open deals as they are.
@@ -40,16 +42,24 @@ class Required:
     """
 
     times: float | None
+    from_open: float | None
     opportunities: float | None
     last_useful: int | None
     reasons: tuple[str, ...] = ()
 
 
-def required(projection: Projection, w: int, target: float, confidence: float, shock: float) -> Required:
+def required(
+    projection: Projection, w: int, target: float, confidence: float, shock: float, due: np.ndarray | None = None
+) -> Required:
     """Solve P(landing >= target) = confidence in window ``w``, once for open deals and once for new ones.
 
-    log phi = k log phi_open + log phi_new for the required pipeline, log phi_open + k log phi_new for the
-    required creation; a root over k.
+    log phi = k log phi_due + log phi_others + log phi_new for the required pipeline, log phi_open + k log phi_new for
+    the required creation; a root over k.
+
+    Parameters
+    ----------
+    due
+        Positions in ``model.open_deals`` of the deals that count for the window; None: all open deals.
     """
     window = projection.windows[w]
     to_go = (target - window.won) / window.scale
@@ -58,21 +68,27 @@ def required(projection: Projection, w: int, target: float, confidence: float, s
     last = _last_useful(projection, projection.value_created, _usual(projection))[w]
     today = projection.model.today
     reasons = [] if last is not None else [TOO_LATE]
+    due = np.arange(len(projection.model.open_deals.row)) if due is None else due
+    counted, others = projection.split(w, due)
     if to_go <= 0:
-        return Required(0.0, 0.0, last, tuple(reasons))
-    times = _times(window.open_deals, window.new, to_go, confidence, shock)
-    if times is None:
-        reasons.append(f"not even {LARGEST:.0f} times today's open deals would bring it: it has to come from new ones")
+        return Required(0.0, window.scale * others.expected, 0.0, last, tuple(reasons))
+    most = LARGEST * window.open_deals.expected / counted.expected if counted.expected > 0 else LARGEST
+    times = _times(counted, Together((others, window.new)), to_go, confidence, shock, most)
+    from_open = None if times is None else window.scale * (times * counted.expected + others.expected)
+    if times is None and len(due):
+        reasons.append(
+            f"not even {LARGEST:.0f} times what today's open deals bring would do: it has to come from new ones"
+        )
     if last is None:
-        return Required(times, None, None, tuple(reasons))
+        return Required(times, from_open, None, None, tuple(reasons))
     by_new = _times(window.new, window.open_deals, to_go, confidence, shock)
     if by_new is None:
         reasons.append(f"not even {LARGEST:.0f} times the usual number of new opportunities would bring it")
-        return Required(times, None, last, tuple(reasons))
+        return Required(times, from_open, None, last, tuple(reasons))
     until = last - today
     missing = max(by_new - 1.0, 0.0) * window.new.expected
     worth = float(projection.value_created[:until, w].mean())
-    return Required(times, missing / worth, last, tuple(reasons))
+    return Required(times, from_open, missing / worth, last, tuple(reasons))
 
 
 def last_useful_days(projection: Projection) -> dict[str, tuple[int | None, ...]]:
@@ -112,9 +128,14 @@ def _usual(projection: Projection) -> float:
 
 
 def _times(
-    scaled: Cells | Arrivals, fixed: Cells | Arrivals, to_go: float, confidence: float, shock: float
+    scaled: Cells | Arrivals,
+    fixed: Cells | Together,
+    to_go: float,
+    confidence: float,
+    shock: float,
+    most: float = LARGEST,
 ) -> float | None:
-    """Multiple of ``scaled`` for which P(M (X_scaled + X_fixed) >= to_go) = confidence; None beyond LARGEST."""
+    """Multiple of ``scaled`` for which P(M (X_scaled + X_fixed) >= to_go) = confidence; None beyond ``most``."""
     z = ndtri(1 - confidence)
     scaled_variance, fixed_variance = max(scaled.spread, 0.0), max(fixed.spread, 0.0)
 
@@ -129,10 +150,10 @@ def _times(
         sigma = np.sqrt(np.log1p((variance * (1 + shock**2) + (shock * mean) ** 2) / mean**2))
         return float(mean * np.exp(sigma * z - sigma**2 / 2)) - to_go
 
-    if rough(LARGEST) < 0:
+    if rough(most) < 0:
         return None
-    guess = 0.0 if rough(0.0) >= 0 else brentq(rough, 0.0, LARGEST)
-    ceiling = min(max(2.0 * guess, 1.0), LARGEST)
+    guess = 0.0 if rough(0.0) >= 0 else brentq(rough, 0.0, most)
+    ceiling = min(max(2.0 * guess, 1.0), most)
     mean, variance = moments(ceiling)
     sd = float(np.sqrt(variance))
     series = Series(-0.02 * (mean + 10 * sd), mean + 10 * sd + to_go, TERMS)

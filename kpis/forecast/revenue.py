@@ -101,6 +101,32 @@ class Arrivals:
         return wave @ self.count
 
 
+@dataclass(frozen=True)
+class Together:
+    """Independent parts of a window's revenue as one."""
+
+    parts: tuple[Cells | Arrivals, ...]
+
+    @property
+    def expected(self) -> float:
+        """Mean of the sum."""
+        return sum(part.expected for part in self.parts)
+
+    @property
+    def spread(self) -> float:
+        """Variance of the sum."""
+        return sum(part.spread for part in self.parts)
+
+    @property
+    def log_zero(self) -> float:
+        """Log probability that the sum is 0."""
+        return sum(part.log_zero for part in self.parts)
+
+    def log_phi(self, theta: np.ndarray) -> np.ndarray:
+        """Log characteristic function of the sum at each theta."""
+        return sum((part.log_phi(theta) for part in self.parts), np.zeros(len(theta), dtype=complex))
+
+
 def amount_bin(amount: np.ndarray) -> np.ndarray:
     """Number of the amount's bin; bins grow by the ratio 1.25."""
     return np.floor(np.log(np.maximum(amount, 1e-9)) / np.log(AMOUNT_RATIO)).astype(np.int64)

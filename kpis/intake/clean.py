@@ -9,7 +9,7 @@ from kpis.engine import Engine
 from kpis.intake import fields, numbers
 from kpis.intake.formats import Format
 from kpis.intake.mapping import Mapped
-from kpis.intake.raw import RawTable, numbered, quote
+from kpis.intake.raw import RawTable, quote
 from kpis.intake.readings import TIMED, Reading, Style
 from kpis.schema import DUCKDB_TYPE
 from kpis.settings import Settings
@@ -111,11 +111,9 @@ def _filled(raw: RawTable, form: Format | None) -> str:
             and sum(row[group] is None for row in values) >= 0.3 * len(values)
         ):
             group += 1
-    down = "CASE WHEN _why IS NULL THEN last_value({c} IGNORE NULLS) OVER (ORDER BY {line}) END AS {c}"
-    cells = ", ".join(down.format(c=f"c{n}", line=raw.line) if n < group else f"c{n}" for n in range(len(raw.header)))
-    if group and raw.line == "NULL":
-        return f"(SELECT _line, _why, {cells.replace('ORDER BY NULL', 'ORDER BY _line')} FROM {numbered(raw)})"
-    return f"(SELECT {raw.line} AS _line, _why, {cells} FROM {raw.relation})"
+    down = "CASE WHEN _why IS NULL THEN last_value({c} IGNORE NULLS) OVER (ORDER BY _line) END AS {c}"
+    cells = ", ".join(down.format(c=f"c{n}") if n < group else f"c{n}" for n in range(len(raw.header)))
+    return f"(SELECT _line, _why, {cells} FROM {raw.relation})" if group else raw.relation
 
 
 def _moment(timed: Reading) -> str:

@@ -14,7 +14,7 @@ from kpis.engine import Engine
 from kpis.intake import mapping
 from kpis.intake.lookups import Recognised
 from kpis.intake.mapping import Mapped
-from kpis.intake.raw import RawTable, drop, numbered, quote, surveyed
+from kpis.intake.raw import RawTable, drop, quote, surveyed
 from kpis.intake.tables import reject, working
 from kpis.intake.words import plain
 
@@ -71,12 +71,12 @@ def _widened(engine: Engine, file: Recognised, added: list[tuple[str, str]]) -> 
         return file
     relation = f"{raw.relation}e"
     cells = ", ".join(f"{sql} AS c{width + n}" for n, (_, sql) in enumerate(added))
-    engine.execute(f"CREATE TABLE {relation} AS SELECT *, {cells} FROM {numbered(raw)}")
+    engine.execute(f"CREATE TABLE {relation} AS SELECT *, {cells} FROM {raw.relation}")
     drop(engine, raw)
     header = raw.header + tuple(f"{name} (from the changes)" for name, _ in added)
     columns = ", ".join(f"c{n}" for n in range(len(header)))
     sample = tuple(engine.execute(f"SELECT {columns} FROM {relation} WHERE _why IS NULL LIMIT 200").fetchall())
-    raw = surveyed(engine, replace(raw, relation=relation, line="_line", header=header, sample=sample))
+    raw = surveyed(engine, replace(raw, relation=relation, text="", header=header, sample=sample))
     mapped = [Mapped(header[width + n], name, 1.0, "spread from the changes") for n, (name, _) in enumerate(added)]
     return replace(file, raw=raw, mapped=(*file.mapped, *mapped))
 
@@ -136,7 +136,7 @@ def entered(engine: Engine, file: Recognised) -> tuple[Recognised, Recognised | 
         for n, m in enumerate(file.mapped)
     ]
     each = " UNION ALL ".join(
-        f"SELECT _line, NULL::VARCHAR AS _why, c{key} AS c0, c{n} AS c1, {quote(stage)} AS c2 FROM {numbered(file.raw)} WHERE c{n} IS NOT NULL AND c{key} IS NOT NULL AND _why IS NULL"
+        f"SELECT _line, NULL::VARCHAR AS _why, c{key} AS c0, c{n} AS c1, {quote(stage)} AS c2 FROM {file.raw.relation} WHERE c{n} IS NOT NULL AND c{key} IS NOT NULL AND _why IS NULL"
         for n, stage in days.items()
     )
     relation = f"{file.raw.relation}h"

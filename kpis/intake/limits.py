@@ -27,5 +27,3 @@ WORKER_BYTES = 3 << 30
 """Memory for the process that opens a workbook."""
 WORKER_SECONDS = 60
 """Processor time for it."""
-REREAD_FROM = 64 << 20
-"""Size from which a regular file is read twice instead of being held in memory as text."""

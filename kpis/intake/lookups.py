@@ -15,7 +15,7 @@ from kpis.intake import fields, mapping
 from kpis.intake.formats import Format
 from kpis.intake.mapping import Mapped
 from kpis.intake.profile import Profile
-from kpis.intake.raw import RawTable, drop, numbered
+from kpis.intake.raw import RawTable, drop
 
 COVERED = 0.9
 """The share of a column's different values that a key must hold to be what the column refers to."""
@@ -107,8 +107,8 @@ def _join(
     added = ", ".join(f"k.c{n} AS c{width + i}" for i, n in enumerate(taken))
     own = ", ".join(f"p.c{n}" for n in range(width))
     engine.execute(
-        f"CREATE TABLE {relation} AS SELECT p._line, p._why, {own}{', ' + added if added else ''} FROM {numbered(parent.raw)} p "
-        f"LEFT JOIN (SELECT * FROM {numbered(child.raw)} WHERE _why IS NULL QUALIFY row_number() OVER (PARTITION BY c{key} ORDER BY _line) = 1) k ON p.c{column} = k.c{key} ORDER BY p._line"
+        f"CREATE TABLE {relation} AS SELECT p._line, p._why, {own}{', ' + added if added else ''} FROM {parent.raw.relation} p "
+        f"LEFT JOIN (SELECT * FROM {child.raw.relation} WHERE _why IS NULL QUALIFY row_number() OVER (PARTITION BY c{key} ORDER BY _line) = 1) k ON p.c{column} = k.c{key} ORDER BY p._line"
     )
     drop(engine, parent.raw)
     header = parent.raw.header + tuple(child.raw.header[n] for n in taken)
@@ -121,7 +121,7 @@ def _join(
     empty = (None,) * len(child.raw.header)
     sample = tuple(row + tuple(index.get(row[column], empty)[n] for n in taken) for row in parent.raw.sample)
     facts = parent.raw.facts + tuple(child.raw.facts[n] for n in taken)
-    raw = replace(parent.raw, relation=relation, line="_line", header=header, sample=sample, facts=facts)
+    raw = replace(parent.raw, relation=relation, text="", header=header, sample=sample, facts=facts)
     values.forget(parent.raw)
     wide = replace(parent, raw=raw)
     if parent.table:
@@ -174,7 +174,7 @@ def _best_key(c: int, current: int | None, files: Sequence[Recognised], values: 
         (f.raw, n) for i, f in enumerate(files) if i != c and f.table and f.into is None and f.table != file.table
         for n, m in enumerate(f.mapped) if m.field and _points_at(f.table, m.field) == file.table
     ]  # fmt: skip
-    if not pointing or (file.raw.line == "NULL" and current is not None):
+    if not pointing:
         return current
     if current is not None and any(values.covered(raw, at, file.raw, current) >= COVERED for raw, at in pointing):
         return current
@@ -250,8 +250,6 @@ class _Values:
         """Whether the values of a column differ from row to row (a few that repeat are forgiven)."""
         if not self._sampled(raw, n)[1]:
             return False
-        if raw.line == "NULL":
-            return True
         different, filled = self._of(raw, n)
         return len(different) >= 0.98 * filled and filled >= 0.98 * raw.rows
 
@@ -266,7 +264,7 @@ class _Values:
             return 0.0
         held = self._of(other, k)[0]
         quick = len(sampled & held) / len(sampled)
-        if quick < 0.5 * COVERED or raw.line == "NULL":
+        if quick < 0.5 * COVERED:
             return quick
         wanted = self._of(raw, n)[0]
         return len(wanted & held) / len(wanted)

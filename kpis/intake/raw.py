@@ -37,7 +37,7 @@ _ODD_BLANKS = (b"\t", b"\v", b"\f", b"\xc2\xa0", b"\xe2\x80\x8b", b"\xef\xbb\xbf
 
 @dataclass(frozen=True)
 class RawTable:
-    """A table as it came: ``relation`` holds ``_why`` and the text columns ``c0`` to ``cn``.
+    """A table as it came: ``relation`` holds ``_line``, ``_why`` and the text columns ``c0`` to ``cn``.
 
     Parameters
     ----------
@@ -45,8 +45,8 @@ class RawTable:
         File, sheet or archive member as the report names it.
     header
         The column names as written, made different where they repeat.
-    line
-        SQL for the line of a row; ``NULL`` for a big file that is a view on it: there the order of rows tells.
+    text
+        The table as it was read, where ``relation`` is a view on it.
     rows, aside
         How many it has, and how many of them are set aside; known with ``facts``.
     width
@@ -63,7 +63,7 @@ class RawTable:
     rows: int = -1
     aside: int = 0
     kind: str = "CSV"
-    line: str = "_line"
+    text: str = ""
     warnings: tuple[str, ...] = ()
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
@@ -101,13 +101,14 @@ def load(engine: Engine, source: Source, scratch: Path, known: Known) -> list[Ra
 def surveyed(engine: Engine, raw: RawTable, rows: str = "") -> RawTable:
     """The table with a sample, and with the facts of those of its columns, the last ones, that have none yet.
 
-    ``rows`` is SQL for its rows while it is not stored yet.
+    ``rows`` is SQL for its rows while the relation is not there yet.
     """
     new = range(len(raw.facts), len(raw.header))
     if not new:
         return raw
-    sample = raw.sample or _sample(engine, raw.relation, len(raw.header))
-    count, aside, facts = survey(engine, rows or raw.relation, sample, new)
+    rows = rows or raw.relation
+    sample = raw.sample or _sample(engine, rows, len(raw.header))
+    count, aside, facts = survey(engine, rows, sample, new)
     return replace(raw, sample=sample, rows=count, aside=aside, facts=raw.facts + facts)
 
 
@@ -155,62 +156,36 @@ def _regular(engine: Engine, source: Source, dialect: text.Dialect, known: Known
         f"read_csv({quote(str(source.path))}, auto_detect=false, header=false, skip=1, delim={quote(dialect.delimiter)}, quote='\"', "
         f"escape='\"', strict_mode=true, null_padding=false, columns={{{columns}}})"
     )
-    header = _different([cell.strip() for cell in head[0][1]])
-    table = RawTable(source, source.name, source.stem, _new_name(), header, decimal_comma=dialect.delimiter == ";")
+    header, name = _different([cell.strip() for cell in head[0][1]]), _new_name()
+    table = RawTable(
+        source, source.name, source.stem, name, header, text=f"{name}_text", decimal_comma=dialect.delimiter == ";"
+    )
     try:
-        if source.path.stat().st_size > limits.REREAD_FROM:
-            table = replace(table, line="NULL", sample=_spread_sample(source.path, dialect, width))
-            table = _view(engine, table, reader, odd_blanks)
-        else:
-            table = replace(table, line="(rowid + 2)")
-            engine.execute(f"CREATE TABLE {table.relation} AS {_rows(reader, width, range(width), odd_blanks)}")
-            table = surveyed(engine, table)
+        engine.execute(f"CREATE TABLE {table.text} AS SELECT * FROM {reader}")
     except duckdb.Error:
-        pass
+        return None
+    table = surveyed(engine, table, f"({_rows(table.text, width)})")
+    trimmed = [n for n, facts in enumerate(table.facts) if odd_blanks or not facts.is_cast]
+    engine.execute(f"CREATE VIEW {name} AS {_rows(table.text, width, trimmed, odd_blanks, bool(table.aside))}")
     if table.rows + 1 != lines:
         drop(engine, table)
         return None
     return table
 
 
-def _view(engine: Engine, table: RawTable, reader: str, odd_blanks: bool) -> RawTable:
-    """A view that reads a big file again at each use: it does to a cell only what that cell's column needs."""
-    width = len(table.header)
-    table = surveyed(engine, table, f"({_rows(reader, width)})")
-    trimmed = [n for n, facts in enumerate(table.facts) if odd_blanks or not facts.is_cast]
-    engine.execute(f"CREATE VIEW {table.relation} AS {_rows(reader, width, trimmed, odd_blanks, bool(table.aside))}")
-    return table
-
-
-def _rows(
-    reader: str, width: int, trimmed: Sequence[int] = (), odd_blanks: bool = False, has_aside: bool = True
-) -> str:
-    """SQL for the rows of a text file: cells, some of them trimmed, and why a row is none."""
+def _rows(text: str, width: int, trimmed: Sequence[int] = (), odd_blanks: bool = False, has_aside: bool = True) -> str:
+    """SQL for the rows of a text file: line, why it is no row, and cells, those trimmed that need it."""
     blanks = f", {quote(BLANKS)}" if odd_blanks else ""  # spaces alone are five times as fast
     cells = [f"nullif(trim(c{n}{blanks}), '') AS c{n}" if n in trimmed else f"c{n}" for n in range(width)]
-    return f"SELECT {_why(width) if has_aside else 'NULL::VARCHAR'} AS _why, {', '.join(cells)} FROM {reader}"
-
-
-def _spread_sample(path: Path, dialect: text.Dialect, width: int) -> tuple[tuple[str | None, ...], ...]:
-    """Rows from twenty places of a regular file, without reading the rest."""
-    rows: list[tuple[str | None, ...]] = []
-    size, read_to = path.stat().st_size, 0
-    with path.open("rb") as file:
-        for place in range(20):
-            file.seek(max(place * size // 20, read_to))
-            if file.tell() != read_to or not place:
-                file.readline()
-            lines = [file.readline().decode("utf-8", errors="replace") for _ in range(12)]
-            read_to = file.tell()
-            records = csv.reader(lines, delimiter=dialect.delimiter or ",")
-            rows += [tuple(cell.strip() or None for cell in cells) for cells in records if len(cells) == width]
-    return tuple(rows)
+    why = _why(width) if has_aside else "NULL::VARCHAR"
+    return f"SELECT CAST(rowid + 2 AS INTEGER) AS _line, {why} AS _why, {', '.join(cells)} FROM {text}"
 
 
 def drop(engine: Engine, raw: RawTable) -> None:
-    """Forget a raw table: its rows, or the view that reads them from its file."""
-    kind = "VIEW" if raw.line == "NULL" else "TABLE"
-    engine.execute(f"DROP {kind} IF EXISTS {raw.relation}")
+    """Forget the rows of a raw table."""
+    if raw.text:
+        engine.execute(f"DROP VIEW {raw.relation}")
+    engine.execute(f"DROP TABLE {raw.text or raw.relation}")
 
 
 def _irregular(
@@ -320,12 +295,6 @@ def _parquet(engine: Engine, source: Source) -> RawTable:
     return RawTable(source, source.name, source.stem, relation, _different(names), kind=source.kind or "Parquet")
 
 
-def numbered(raw: RawTable) -> str:
-    """SQL for the rows of a raw table with their lines; those of a big file are counted one after the other."""
-    line = "row_number() OVER () + 1" if raw.line == "NULL" else raw.line
-    return f"(SELECT {line} AS _line, _why, {', '.join(f'c{n}' for n in range(len(raw.header)))} FROM {raw.relation})"
-
-
 def _why(width: int) -> str:
     """SQL: why a row is no data: it is empty, or a total (which has a blank cell somewhere); null for the rest.
 
@@ -341,12 +310,12 @@ def _why(width: int) -> str:
     )
 
 
-def _sample(engine: Engine, relation: str, width: int, size: int = 200) -> tuple[tuple[str | None, ...], ...]:
+def _sample(engine: Engine, rows: str, width: int, size: int = 200) -> tuple[tuple[str | None, ...], ...]:
     """Rows spread over the whole table."""
-    rows = engine.execute(f"SELECT count(*) FROM {relation}").fetchone()[0]
-    step, columns = max(1, rows // size), ", ".join(f"c{n}" for n in range(width))
-    chosen = f"SELECT {columns} FROM {relation} WHERE _why IS NULL AND rowid % {step} = 0 LIMIT {size + 50}"
-    return tuple(engine.execute(chosen).fetchall())
+    [(count,)] = engine.execute(f"SELECT count(*) FROM {rows}").fetchall()
+    step, columns = max(1, count // size), ", ".join(f"c{n}" for n in range(width))
+    chosen = f"SELECT {columns} FROM {rows} WHERE _why IS NULL AND _line % {step} = 0 LIMIT {size + 50}"
+    return tuple(tuple((cell or "").strip(BLANKS) or None for cell in row) for row in engine.execute(chosen).fetchall())
 
 
 def _different(names: Sequence[str]) -> tuple[str, ...]:

@@ -59,7 +59,7 @@ def _by_format(raw: RawTable, form: formats.Format) -> dict[int, tuple[str, str]
         if named is None or (named and named in taken):
             continue
         taken.add(named)
-        fixed[n] = (named, f"a column of {form.name}" if named else f"{form.name} has no use for it")
+        fixed[n] = (named, f"a column of {form.name}" if named else f"a column of {form.name} that no number needs")
     return fixed
 
 

@@ -15,7 +15,7 @@ from kpis.engine import Engine
 from kpis.errors import TandemError
 from kpis.intake.accounting import FileReport
 from kpis.intake.formats import known
-from kpis.intake.raw import RawTable, load, numbered
+from kpis.intake.raw import RawTable, load
 from kpis.intake.sources import Source, Upload, gather
 
 
@@ -60,12 +60,10 @@ def _tables(engine: Engine, source: Source, scratch: Path) -> list[RawTable]:
 
 
 def _cells(engine: Engine, raw: RawTable, report: FileReport) -> pd.DataFrame:
-    """The cells of the rejected rows by line; of a big file the order of its rows tells the line."""
-    line = "row_number() OVER () + 1" if raw.line == "NULL" else "_line"
+    """The cells of the rejected rows by line."""
     cells = [f"c{n}" for n in range(raw.width)]
     rows = engine.execute(
-        f"SELECT _line, {', '.join(cells)} FROM (SELECT * REPLACE ({line} AS _line) FROM {numbered(raw)}) "
-        "WHERE _line IN (SELECT unnest($1::BIGINT[]))",
+        f"SELECT _line, {', '.join(cells)} FROM {raw.relation} WHERE _line IN (SELECT unnest($1::BIGINT[]))",
         [[reject.line for reject in report.rejects]],
     ).fetchall()
     taken = {"file", "line", "reason"}

@@ -54,9 +54,7 @@ def report(engine: Engine, n: int, file: Recognised, cleaned: Cleaned | None, sa
 def _lookup(engine: Engine, file: Recognised) -> FileReport:
     """A lookup's rows are merged into the table that refers to them."""
     raw = file.raw
-    rejects = engine.execute(
-        f"SELECT {raw.line}, _why FROM {raw.relation} WHERE _why IS NOT NULL ORDER BY 1"
-    ).fetchall()
+    rejects = engine.execute(f"SELECT _line, _why FROM {raw.relation} WHERE _why IS NOT NULL ORDER BY 1").fetchall()
     return FileReport(
         raw.label,
         f"{raw.kind}, a lookup",

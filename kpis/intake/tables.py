@@ -60,14 +60,11 @@ def unite(engine: Engine, table: str, files: Sequence[Cleaned], also: Collection
     name = working(table)
     for cleaned in files:
         values = {"_file": str(cleaned.number), "_line": "r._line", "_merged": "false"} | cleaned.values
-        before = engine.execute(f"SELECT count(*) FROM {name}").fetchone()[0]
         selected = ", ".join(f'{sql} AS "{column}"' for column, sql in values.items())
-        # A join would mix up the rows, whose order tells the lines of a big file; a long IN is made one, unless:
+        # A join would mix up the rows, whose order is that of the file; of a long IN one is made, unless:
         engine.execute("SET disabled_optimizers = 'in_clause'")
         engine.execute(f"INSERT INTO {name} BY NAME SELECT {selected} FROM {cleaned.source}")
         engine.execute("RESET disabled_optimizers")
-        if cleaned.raw.line == "NULL":
-            engine.execute(f"UPDATE {name} SET _line = rowid - {before} + 2 WHERE _file = {cleaned.number}")
         drop(engine, cleaned.raw)
 
 

@@ -11,9 +11,7 @@ from xlsxwriter.utility import xl_rowcol_to_cell
 from xlsxwriter.workbook import Workbook
 from xlsxwriter.worksheet import Worksheet
 
-from kpis.answers.outlook import Outlook, open_amounts, qualified
-from kpis.engine import NEVER
-from kpis.periods import day_n
+from kpis.answers.outlook import Outlook, due, open_amounts
 
 SHEET = "Model"
 NOTES = (
@@ -37,6 +35,8 @@ class Inputs:
         (stages, 3) amount-weighted chance to be won in each period.
     qualified
         (stages, 3) open qualified amount that counts for each period.
+    part
+        (3,) share of what open deals bring in each period that those due in it bring.
     created
         (3,) opportunities expected to be created in each period.
     worth
@@ -50,6 +50,7 @@ class Inputs:
     amount: np.ndarray
     chance: np.ndarray
     qualified: np.ndarray
+    part: Sequence[float]
     created: np.ndarray
     worth: np.ndarray
     margin: Sequence[float | None]
@@ -59,13 +60,12 @@ def inputs(found: Outlook) -> Inputs:
     """Gather the open deals by stage and the deals to come by period of creation."""
     model, projection = found.model, found.projection
     stage, n = model.open_deals.stage, len(model.stages)
-    amount, known = projection.deal_amount, np.where(qualified(model), open_amounts(model), 0.0)
+    amount, known = projection.deal_amount, open_amounts(model)
     total = np.bincount(stage, amount, n)
     won = np.stack([np.bincount(stage, amount * p, n) for p in projection.deal_p.T], axis=1)
-    close = model.stints.deals["expected_close"].to_numpy()[model.open_deals.row]
-    dated = (close < NEVER).any()
-    due = [(close >= day_n(p.start)) & (close <= day_n(p.end)) if dated else np.ones(len(close)) for p in model.periods]
-    counted = np.stack([np.bincount(stage, known * inside, n) for inside in due], axis=1)
+    counted = due(model)
+    dated = [np.bincount(stage[x], known[x], n) for x in counted]
+    brought = [float(amount[x] @ p[x]) for x, p in zip(counted, projection.deal_p.T, strict=True)]
     days = np.searchsorted(np.array(model.ends) - model.today, np.arange(1, len(projection.per_day) + 1))
     created = np.bincount(days, projection.per_day, 3)
     brings = np.stack([np.bincount(days, projection.per_day * v, 3) for v in projection.value_created.T], axis=1)
@@ -74,7 +74,8 @@ def inputs(found: Outlook) -> Inputs:
         deals=np.bincount(stage, minlength=n),
         amount=total,
         chance=np.divide(won, total[:, None], out=np.zeros_like(won), where=total[:, None] > 0),
-        qualified=counted,
+        qualified=np.stack(dated, axis=1),
+        part=[_times(b, w.open_deals.expected) for b, w in zip(brought, projection.windows, strict=True)],
         created=created,
         worth=np.divide(brings, created[:, None], out=np.zeros_like(brings), where=created[:, None] > 0),
         margin=[_margin(found, w) for w in range(3)],
@@ -82,12 +83,18 @@ def inputs(found: Outlook) -> Inputs:
 
 
 def _margin(found: Outlook, w: int) -> float | None:
-    """(times x from open deals + from new ones) / missing: what the wanted confidence takes, in expectation."""
-    landing, window = found.landings[w], found.projection.windows[w]
-    if landing.required_pipeline is None or landing.target is None or landing.target <= landing.won:
+    """(needed from open deals + from new ones) / missing: what the wanted confidence takes, in expectation."""
+    landing = found.landings[w]
+    if landing.required_pipeline is None or landing.need is None or landing.need.from_open is None:
         return None
-    times = landing.required_pipeline / landing.open_qualified
-    return (times * window.from_open + window.from_new) / (landing.target - landing.won)
+    if landing.target is None or landing.target <= landing.won:
+        return None
+    return (landing.need.from_open + landing.from_new) / (landing.target - landing.won)
+
+
+def _times(part: float, whole: float) -> float:
+    """A part as a share of the whole; 0 of nothing."""
+    return part / whole if whole else 0.0
 
 
 class _Sheet:
@@ -159,6 +166,7 @@ def write(book: Workbook, sheet: Worksheet, found: Outlook, symbol: str) -> None
     won = on.given("Won so far", [x.won for x in landings], "money")
     factor = on.given("Method: factor on what is to come", [w.scale for w in windows], "ratio")
     margin = on.given("Margin for the wanted confidence", ["" if m is None else m for m in have.margin], "ratio")
+    part = on.given("Part of the open deals' that those due in it bring", have.part, "share")
     # The blocks of inputs stand below the results, at rows that are known now.
     stages = on.row + 14
     created = stages + len(have.stages) + 3
@@ -203,8 +211,9 @@ def write(book: Workbook, sheet: Worksheet, found: Outlook, symbol: str) -> None
     needed = on.result(
         "Required pipeline",
         [
-            f'=IF({to_go[w]}="n/a","n/a",IF({to_go[w]}=0,0,IF(OR({margin[w]}="",{from_open[w]}=0),"n/a",'
-            f"MAX(0,{margin[w]}*{to_go[w]}-{from_new[w]})/{from_open[w]}*{held[w]})))"
+            f'=IF({to_go[w]}="n/a","n/a",IF({to_go[w]}=0,0,IF(OR({margin[w]}="",{part[w]}*{from_open[w]}=0),"n/a",'
+            f"MAX(0,{margin[w]}*{to_go[w]}-{from_new[w]}-(1-{part[w]})*{from_open[w]})/({part[w]}*{from_open[w]})"
+            f"*{held[w]})))"
             for w in range(3)
         ],
         [0.0 if done else x.required_pipeline for x, done in zip(landings, met, strict=True)], "money",

@@ -57,7 +57,7 @@ def _section(section: Section, currency: str) -> dict[str, Any]:
         "sentence": answer.sentence,
         "cards": [("n/a" if n.value is None else say(n, currency), n.label) for n in section.cards],
         "figures": [(figure.title, f"{section.key}-{n}.svg") for n, figure in enumerate(section.figures)],
-        "listings": [_listing(listing, currency) for listing in section.listings if len(listing.table)],
+        "listings": [_listing(listing, currency) for listing in section.listings if listing.says],
         "definitions": [(n.label, n.help or n.reason) for n in answer.numbers.values() if n.help or n.reason],
         "notes": answer.notes,
     }

@@ -68,6 +68,11 @@ class Listing:
         return [name for name in self.columns if name in self.table and self.table[name].notna().any()]
 
     @property
+    def says(self) -> bool:
+        """Whether there is a row, and more in it than its name."""
+        return len(self.table) > 0 and len(self.shown) > 1
+
+    @property
     def headings(self) -> list[str]:
         """Headings of the columns that hold a value."""
         return [self.columns[name][0] for name in self.shown]

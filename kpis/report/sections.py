@@ -65,15 +65,16 @@ def _section(key: str, make: Callable[[str, Ground], Section], ground: Ground) -
 def _pipeline(key: str, ground: Ground) -> Section:
     answer, current, symbol = pipeline_health(ground.found), ground.found.landings[0], ground.symbol
     parts = answer.tables["parts"].query("period == @current.label")
-    reached = chance(answer.tables["distribution"], current.target, current.p_hit, symbol)
+    figures = [Figure("Where will we land?", landing(parts, symbol), _landing_bars(parts))]
+    levels = answer.tables["distribution"]
+    if levels["amount"].max() > levels["amount"].min():
+        reached = chance(levels, current.target, current.p_hit, symbol)
+        figures.append(Figure("How likely is each amount?", reached))
     return Section(
         key,
         answer,
         ("p_hit", "expected", "coverage", "required_coverage", "gap"),
-        (
-            Figure("Where will we land?", landing(parts, symbol), _landing_bars(parts)),
-            Figure("How likely is each amount?", reached),
-        ),
+        tuple(figures),
         (Listing("Which deals does it depend on?", answer.tables["deals"], {
             "name": ("Deal", TEXT), "stage": ("Stage", TEXT), "owner": ("Owner", TEXT), "amount": ("Amount", "money"),
             "p_0": (f"Won in {current.label}", "share"), "expected": ("Expected", "money"),
@@ -237,7 +238,7 @@ def _landing_bars(parts: pd.DataFrame) -> Bars:
     if pd.notna(target):
         rows["Target"] = [0.0] * 4 + [target]
     table = pd.DataFrame.from_dict(rows, orient="index", columns=["", *PART_NAMES.values()])
-    return Bars(table, (None, *PART_NAMES), "money")
+    return _bars(table, (None, *PART_NAMES), "money")
 
 
 def _landings_bars(parts: pd.DataFrame) -> Bars:
@@ -248,9 +249,8 @@ def _landings_bars(parts: pd.DataFrame) -> Bars:
         target = these["target"].astype(float).max()
         if pd.notna(target):
             rows[f"{period} target"] = [0.0, 0.0, 0.0, target]
-    return Bars(
-        pd.DataFrame.from_dict(rows, orient="index", columns=list(PART_NAMES.values())), tuple(PART_NAMES), "money"
-    )
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=list(PART_NAMES.values()))
+    return _bars(table, tuple(PART_NAMES), "money")
 
 
 def _month_bars(table: pd.DataFrame) -> Bars:
@@ -259,7 +259,7 @@ def _month_bars(table: pd.DataFrame) -> Bars:
     wide = wide.reindex(columns=["created", "not yet created"], fill_value=0.0)
     wide.index = [f"{month:%b %y}" for month in wide.index]
     wide.columns = ["Created", "Not yet created"]
-    return Bars(wide, ("open", "not yet created"), "count", upright=True)
+    return _bars(wide, ("open", "not yet created"), "count", upright=True)
 
 
 def _change_bars(steps: pd.DataFrame) -> Bars:
@@ -268,7 +268,7 @@ def _change_bars(steps: pd.DataFrame) -> Bars:
     meaning = steps["kind"].map(MEANING).fillna("open")
     size = steps["high"] - steps["low"]
     columns = {"": steps["low"], **{said: size.where(meaning == key, 0.0) for key, said in names.items()}}
-    return Bars(pd.DataFrame(columns).set_index(pd.Index(steps["step"])), (None, *names), "money")
+    return _bars(pd.DataFrame(columns).set_index(pd.Index(steps["step"])), (None, *names), "money")
 
 
 def _error_bars(scores: pd.DataFrame) -> Bars:
@@ -276,4 +276,11 @@ def _error_bars(scores: pd.DataFrame) -> Bars:
     rows = scores.dropna(subset=["wape"]).sort_values("wape")
     mine, error = (rows["method"] == MODEL).to_numpy(), rows["wape"].astype(float).to_numpy()
     table = pd.DataFrame({"This model": error * mine, "Simple rule": error * ~mine}, index=list(rows["method"]))
-    return Bars(table, ("open", "past"), "share")
+    return _bars(table, ("open", "past"), "share")
+
+
+def _bars(table: pd.DataFrame, meanings: Sequence[str | None], unit: str, *, upright: bool = False) -> Bars:
+    """Bars without the parts that no bar has."""
+    there = table.fillna(0.0).ne(0).any()
+    kept = [meaning for meaning, some in zip(meanings, there, strict=True) if some]
+    return Bars(table.loc[:, there], tuple(kept), unit, upright)

@@ -66,7 +66,7 @@ def _question(deck: Presentation, section: Section, pack: Pack) -> None:
     if bars is not None:
         _chart(slide, bars, symbol(currency))
     place = (BESIDE, TOP, LEFT + INNER - BESIDE) if bars is not None else (LEFT, TOP, INNER)
-    listings = [listing for listing in section.listings if len(listing.table)]
+    listings = [listing for listing in section.listings if listing.says]
     if section.cards and (bars is not None or not listings):
         rows = [[n.label, "n/a" if n.value is None else say(n, currency)] for n in section.cards]
         _table(slide, ["Number", "Value"], rows, place, widths=(3, 2), right=(False, True))

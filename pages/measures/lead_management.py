@@ -8,7 +8,7 @@ from ui import funnel, measures
 @st.fragment
 def page() -> None:
     """The page's body: seven measures of the funnel's middle, who leaks, and what the lead score is worth."""
-    also = {"Who leaks?": funnel.leaks, "Does the lead score work?": funnel.scores}
+    also = {"Leaks": funnel.leaks, "Lead score": funnel.scores}
     measures.family("What becomes of the leads we have?", "FUNNEL-2.", also)
 
 

@@ -9,10 +9,10 @@ from ui import experiments, marketing, measures
 def page() -> None:
     """The page's body: fifteen measures for marketing managers, attribution, spend, tests and content."""
     also = {
-        "What brought the revenue?": marketing.credit,
-        "What would more spend bring?": marketing.spend,
+        "Attribution": marketing.credit,
+        "Spend": marketing.spend,
         "A/B tests": experiments.tests,
-        "Which content works?": marketing.content,
+        "Content": marketing.content,
     }
     measures.family("What do the marketing manager's measures say?", "MKTG-", also)
 

@@ -8,7 +8,7 @@ from ui import funnel, measures
 @st.fragment
 def page() -> None:
     """The page's body: four measures of customers, what one is worth, and how much hangs on few of them."""
-    also = {"What if we lose the top account?": funnel.losing, "What is a customer worth?": funnel.worth}
+    also = {"Lose the top account": funnel.losing, "Customer value": funnel.worth}
     measures.family("Do customers stay, and what are they worth?", "FUNNEL-4.", also)
 
 

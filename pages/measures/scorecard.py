@@ -8,7 +8,7 @@ from ui import funnel, measures
 @st.fragment
 def page() -> None:
     """The page's body: eight measures of investment, dated benchmarks, and the company's own questionnaires."""
-    also = {"Beside what others report": funnel.benchmarks, "Our own questionnaires": funnel.own_scores}
+    also = {"Benchmarks": funnel.benchmarks, "Questionnaires": funnel.own_scores}
     measures.family("What do we invest in sales and marketing?", "IDC-", also)
 
 

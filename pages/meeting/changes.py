@@ -20,7 +20,7 @@ def page() -> None:
         basis = (
             f"From the end of {question.first:%d %b %Y} to the end of {question.last:%d %b %Y}; levers do not touch it."
         )
-        cards.headline(answer, answer, (), currency, basis)
+        cards.headline(answer, None, (), currency, basis)
     cards.numbers(answer, answer, ("slippage", "slippage_before", "pushed_twice", "pushes_per_deal"), currency)
 
     cards.chart(

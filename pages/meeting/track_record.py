@@ -19,7 +19,7 @@ def page() -> None:
         background.progress(job)
         return
     answer = track_record(job.future.result(), view.outlook)
-    cards.headline(answer, answer, (), view.outlook.currency, "Levers do not touch the record: it is the past.")
+    cards.headline(answer, None, (), view.outlook.currency, "Levers do not touch the record: it is the past.")
     if answer.tables["origins"].empty:
         cards.missing("What came of past forecasts?", "no past period has enough history before it")
         return

@@ -52,7 +52,7 @@ def outlook(*, need: Required | None, target: float | None = 1000.0, assumed: As
     return SimpleNamespace(
         landings=(landing,), model=model, record=SimpleNamespace(origins=origins),
         projection=SimpleNamespace(
-            per_day=np.ones(180), windows=[SimpleNamespace(from_open=500.0)], assumptions=assumed or Assumptions()
+            per_day=np.ones(180), assumptions=assumed or Assumptions()
         ),
         funnel=Funnel(1.0, 1.0, 1.0, (), {"sqls": np.arange(1.0, 15.0), "mqls": np.ones(14), "spend": np.full(14, 5000.0)}),
         say=lambda amount: f"${amount:.0f}",
@@ -65,7 +65,7 @@ def by_rate(found) -> dict[str, Precedent]:
 
 def test_rates_a_month_by_hand():
     """61 more opportunities within 61 days in which one a day is expected: 122 in 2.0041 months, 60.875 a month."""
-    found = outlook(need=Required(2.0, 61.0, day_n(TODAY) + DAYS))
+    found = outlook(need=Required(2.0, 1000.0, 61.0, day_n(TODAY) + DAYS))
     rates = by_rate(found)
     creation = rates[OPPORTUNITIES]
     assert creation.needed == pytest.approx(2 * 30.4375)
@@ -82,22 +82,22 @@ def test_rates_a_month_by_hand():
 
 
 def test_win_rate_by_hand():
-    """Twice the open deals bring it, which bring 500 of 5,000 by themselves: 20 %; it was 10, 20, 30 and 40 %."""
-    rate = by_rate(outlook(need=Required(2.0, None, None, ("",))))
+    """Open deals must bring 1,000 of their 5,000: 20 %; it was 10, 20, 30 and 40 %."""
+    rate = by_rate(outlook(need=Required(2.0, 1000.0, None, None, ("",))))
     assert set(rate) == {WIN_RATE}
     assert rate[WIN_RATE].needed == pytest.approx(0.2)
     assert rate[WIN_RATE].past == pytest.approx([0.1, 0.2, 0.3, 0.4])
     assert rate[WIN_RATE].share_below == 0.25
     assert rate[WIN_RATE].said() == "more than in 25 % of the past 4 periods"
-    # Deals twice as large, open ones too: their 500 are then of 10,000.
-    larger = outlook(need=Required(2.0, None, None), assumed=Assumptions(deal_size=2.0, deal_size_open=True))
+    # Deals twice as large, open ones too: the 1,000 are then of 10,000.
+    larger = outlook(need=Required(2.0, 1000.0, None, None), assumed=Assumptions(deal_size=2.0, deal_size_open=True))
     assert by_rate(larger)[WIN_RATE].needed == pytest.approx(0.1)
 
 
 def test_first_day_by_hand():
     """(1,000 - 100) / .3 = 3,000 to begin with; the four past quarters began with 1,000 to 4,000, the current one is none."""
     pace = Pace(share=0.5, yield_share=0.3, created_and_won=100.0, periods=4)
-    rate = by_rate(outlook(need=Required(None, None, None), pace=pace))
+    rate = by_rate(outlook(need=Required(None, None, None, None), pace=pace))
     assert set(rate) == {DAY_ONE}
     assert rate[DAY_ONE].needed == pytest.approx(3000)
     assert sorted(rate[DAY_ONE].past) == [1000, 2000, 3000, 4000]
@@ -120,7 +120,7 @@ def test_words():
 
 
 def test_table_has_the_numbers_and_their_words():
-    found = outlook(need=Required(2.0, 61.0, day_n(TODAY) + DAYS))
+    found = outlook(need=Required(2.0, 1000.0, 61.0, day_n(TODAY) + DAYS))
     rows = table(found, precedents(found)).set_index("rate")
     assert rows.loc[OPPORTUNITIES, ["usual", "highest", "n", "past"]].tolist() == [10.0, 40.0, 14, "months"]
     assert rows.loc[OPPORTUNITIES, "needed_said"] == "61"

@@ -120,6 +120,14 @@ def settled(page: Page) -> None:
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=RUN_MILLISECONDS)
 
 
+def drawn(page: Page) -> None:
+    """Wait for a page that was just opened, with what its server learns on its first visit."""
+    expect(page.locator("h1").first).to_be_visible(timeout=FIRST_RUN)
+    settled(page)
+    expect(page.get_by_test_id("stProgress")).to_have_count(0, timeout=FIRST_RUN)
+    settled(page)
+
+
 @pytest.fixture(scope="session")
 def settle() -> Callable[[Page], None]:
     """``settle(page)``: see ``settled``."""

@@ -12,13 +12,13 @@ import tempfile
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.browser.conftest import ARGUMENTS, CHROMIUM, FIRST_RUN, addresses, serve, settled
+from tests.browser.conftest import ARGUMENTS, CHROMIUM, addresses, drawn, serve, settled
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "docs" / "screens"
-COLOURS = 128
+COLOURS = 256
 """Enough for flat areas and smooth letters, at a third of the size."""
 
 TALLEST = 6000
@@ -47,9 +47,7 @@ def take(browser: Browser, url: str, scheme: str, width: int, paths: tuple[str, 
     page = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 1000}, base_url=url).new_page()
     for path in paths:
         page.goto(path + query)
-        expect(page.locator("h1").first).to_be_visible(timeout=FIRST_RUN)
-        expect(page.get_by_test_id("stProgress")).to_have_count(0, timeout=FIRST_RUN)
-        settled(page)
+        drawn(page)
         picture = Image.open(io.BytesIO(whole(page))).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
         picture.save(FOLDER / f"{path.strip('/') or 'pipeline'}_{scheme}_{width}.png", optimize=True)
     page.context.close()

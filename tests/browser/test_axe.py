@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import expect
 
-from tests.browser.conftest import FIRST_RUN, addresses
+from tests.browser.conftest import addresses, drawn
 
 SERIOUS = ("serious", "critical")
 
@@ -18,16 +17,14 @@ def violations(page):
 
 
 @pytest.fixture(scope="module", params=["light", "dark"])
-def visit(request, browser, base_url, settle):
+def visit(request, browser, base_url):
     """``visit(address)`` opens a page in one colour scheme and waits until it is drawn."""
     context = browser.new_context(color_scheme=request.param, base_url=base_url)
     page = context.new_page()
 
     def go(address):
         page.goto(address)
-        expect(page.locator("h1").first).to_be_visible(timeout=FIRST_RUN)
-        expect(page.get_by_test_id("stProgress")).to_have_count(0, timeout=FIRST_RUN)
-        settle(page)
+        drawn(page)
         return page
 
     yield go

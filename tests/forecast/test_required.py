@@ -13,7 +13,7 @@ from scipy.stats import norm
 
 from kpis.forecast.calibration import neutral
 from kpis.forecast.required import ALL, LARGEST, TOO_LATE, last_useful_days, required
-from kpis.forecast.revenue import Arrivals, Cells
+from kpis.forecast.revenue import Arrivals, Cells, Together
 from kpis.pipeline.stints import LOST, WON
 
 TODAY = 1000
@@ -33,17 +33,36 @@ NOBODY = Arrivals(*[np.zeros(0)] * 3)
 
 
 def projection(
-    open_deals=NOTHING, new=NOBODY, *, won=0.0, scale=1.0, value=None, eventual=0.5, segments=None, atom=None
+    open_deals=NOTHING,
+    new=NOBODY,
+    *,
+    others=NOTHING,
+    won=0.0,
+    scale=1.0,
+    value=None,
+    eventual=0.5,
+    segments=None,
+    atom=None,
 ):
-    """What the solver reads of a projection: one window, one class, one stage, new deals worth 100 when won."""
+    """What the solver reads of a projection: one window, one class, one stage, new deals worth 100 when won.
+
+    Of two open deals the first stands for ``open_deals`` and counts for the window, the second for ``others``.
+    """
     value = np.full((30, 1), 50.0) if value is None else np.array(value, dtype=float)
     atom = {WON: (0.0, 0.0), LOST: (0.0, 0.0)} | (atom or {})
     marks = SimpleNamespace(
         deal_class=np.zeros(1, dtype=int), stage=np.zeros(1, dtype=int), n=np.array([4.0]), total=np.array([400.0])
     )
     return SimpleNamespace(
-        windows=[SimpleNamespace(won=won, scale=scale, calibration=neutral(1), open_deals=open_deals, new=new)],
-        model=SimpleNamespace(today=TODAY, atom=atom, segments=segments or {}),
+        windows=[
+            SimpleNamespace(
+                won=won, scale=scale, calibration=neutral(1), open_deals=Together((open_deals, others)), new=new
+            )
+        ],
+        split=lambda w, due: (open_deals, others) if len(due) else (NOTHING, Together((open_deals, others))),
+        model=SimpleNamespace(
+            today=TODAY, atom=atom, segments=segments or {}, open_deals=SimpleNamespace(row=np.arange(2))
+        ),
         marks=marks,
         assumptions=SimpleNamespace(deal_size=1.0),
         value_created=value,
@@ -74,6 +93,26 @@ def test_new_business_counts_beside_open_deals():
         j = (1000.0 + Z80 * np.sqrt(1600 + 1000 * j)) / 1000
     # (j - 1) x 1,000 of money is missing, and a new deal brings 50 of it in this window.
     assert found.opportunities == pytest.approx((j - 1) * 1000 / 50, rel=0.02)
+
+
+def test_only_the_deals_that_are_due_are_multiplied():
+    """Due: k x 1,000 at .2; others: 5,000 at .2. N(200 k + 1,000, 160 k + 800) and T = 1,500: k by iteration."""
+    k = 1.0
+    for _ in range(50):
+        k = (500.0 + Z80 * np.sqrt(160 * k + 800)) / 200
+    p = projection(cells(1_000, 0.2, 1.0), others=cells(5_000, 0.2, 1.0))
+    found = required(p, 0, 1500.0, 0.8, 0.0, np.array([0]))
+    assert found.times == pytest.approx(k, rel=2e-3)
+    # What all open deals must bring together: 200 k + 1,000.
+    assert found.from_open == pytest.approx(200 * k + 1000, rel=2e-3)
+
+
+def test_with_no_deal_due_there_is_nothing_to_multiply():
+    p = projection(cells(1_000, 0.2, 1.0))
+    found = required(p, 0, 1500.0, 0.8, 0.0, np.zeros(0, dtype=int))
+    assert (found.times, found.from_open) == (None, None)
+    assert not any("open deals" in reason for reason in found.reasons)
+    assert required(p, 0, 100.0, 0.8, 0.0, np.zeros(0, dtype=int)).times == 0.0
 
 
 @pytest.mark.parametrize(("shock", "confidence"), [(0.3, 0.8), (0.5, 0.95), (0.1, 0.6)])
@@ -115,7 +154,7 @@ def test_beyond_the_largest_there_is_a_reason_and_no_number():
     found = required(projection(deals, new), 0, 500.0 * LARGEST * 1.5, 0.8, shock=0.1)
     assert found.times is None
     assert found.opportunities is None
-    assert "not even 20 times today's open deals" in found.reasons[0]
+    assert "not even 20 times what today's open deals bring" in found.reasons[0]
     assert "not even 20 times the usual number" in found.reasons[1]
     # Open deals can, new ones cannot.
     found = required(projection(deals, new), 0, 5000.0, 0.8, shock=0.1)

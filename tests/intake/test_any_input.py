@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from datetime import date
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kpis.answers.check import check_answer
-from kpis.intake import check
+from kpis.intake import check, read, reader
 from kpis.intake.fields import TABLES, columns
 from kpis.intake.formats import FORMATS
 from kpis.settings import Settings
+from tests.intake.files import rows
 
 SLOW = settings(max_examples=25, suppress_health_check=list(HealthCheck))
 NAMES = sorted(
@@ -158,3 +160,59 @@ def test_every_table_under_its_own_names_is_that_table() -> None:
         )
         reports, _ = check([("file.csv", text.encode())])
         assert reports[0].table == name, (name, reports[0])
+
+
+LOCALES = {  # delimiter, how money, shares and days are written, and the order of day and month
+    "en-US": (",", "${:,.2f}", "{:.2f}%", "%m/%d/%Y", "month-first"),
+    "en-GB": (",", "£{:,.2f}", "{:.2f} %", "%d/%m/%Y", "day-first"),
+    "de-DE": (";", "{:,.2f} €", "{:.2f} %", "%d.%m.%Y", "day-first"),
+    "fr-FR": (";", "{:,.2f} €", "{:.2f}\u00a0%", "%d/%m/%Y", "day-first"),
+    "de-CH": (";", "CHF {:,.2f}", "{:.2f}%", "%d.%m.%Y", "day-first"),
+    "ISO": (",", "{:.2f}", "{:.2f}", "%Y-%m-%d", None),
+    "ISO with times": ("\t", "{:.2f}", "{:.2f}", "%Y-%m-%dT%H:%M:%SZ", None),
+}
+MARKS = {"de-DE": ".,", "fr-FR": "\u202f,", "de-CH": "’."}
+
+
+def in_locale(text: str, locale: str) -> str:
+    """A number written the English way, as the locale writes it."""
+    thousands, mark = MARKS.get(locale, ",.")
+    return text.translate({ord(","): thousands, ord("."): mark})
+
+
+@SLOW
+@given(
+    st.sampled_from(sorted(LOCALES)),
+    st.lists(
+        st.tuples(st.integers(-(10**9), 10**9), st.integers(150, 9_999), st.dates(date(2001, 1, 1), date(2079, 1, 1))),
+        min_size=1,
+        max_size=12,
+    ),
+)
+def test_a_file_of_any_locale_is_read_as_it_was_written(locale: str, deals: list[tuple[int, int, date]]) -> None:
+    delimiter, money, share, day, order = LOCALES[locale]
+    lines = ["opportunity_id,status,amount,probability,expected_close,created_at".replace(",", delimiter)]
+    for n, (cents, points, closes) in enumerate(deals):
+        amount, chance = in_locale(money.format(cents / 100), locale), in_locale(share.format(points / 100), locale)
+        cells = [f"A{n}", "open", amount, chance, closes.strftime(day), date(2000, 1, 31).strftime(day)]
+        lines.append(delimiter.join(f'"{cell}"' for cell in cells))
+    intake = read([("deals.csv", "\n".join(lines).encode())], settings=Settings(dates=order))
+    stored = rows(
+        intake,
+        "SELECT opportunity_id, amount, probability, expected_close, created_at FROM opportunities ORDER BY length(opportunity_id), 1",
+    )
+    assert stored == [
+        (f"A{n}", cents / 100, pytest.approx(points / 10_000), closes, date(2000, 1, 31))
+        for n, (cents, points, closes) in enumerate(deals)
+    ]
+
+
+def test_lines_of_a_big_file_are_right_though_threads_share_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "SMALL", 0)
+    text = "opportunity_id,stage,status,amount,created_at,note\n" + "".join(
+        f"{'' if n % 1000 == 7 else f'A{n}'},x,open,5,{'soon' if n % 1000 == 9 else '2024-01-05'},{'y' * 60}\n"
+        for n in range(2, 300_002)
+    )
+    [report] = read([("deals.csv", text.encode())]).files
+    # row n stands in line n
+    assert [r.line for r in report.rejects] == [n for n in range(2, 300_002) if n % 1000 in (7, 9)]

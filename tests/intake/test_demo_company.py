@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 
 from kpis.demo import write
-from kpis.intake import Intake, limits, read
+from kpis.intake import Intake, read
 from tests.intake.files import rows
 
 
@@ -78,16 +77,3 @@ def test_what_the_rest_of_tandem_relies_on(company) -> None:
     ) == [(0, 1, 0)]
     assert intake.dataset.currency == "USD"
     assert intake.dataset.has_history
-
-
-def test_big_files_are_read_from_disk_with_the_same_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write(tmp_path, opportunities=300, seed=5, years=1.5)
-    small = read([tmp_path])
-    monkeypatch.setattr(limits, "REREAD_FROM", 0)
-    big = read([tmp_path])
-    assert big.files == small.files
-    assert big.defects == small.defects
-    assert big.dataset.present == small.dataset.present
-    for table in small.dataset.present:
-        query = f'SELECT * FROM "{table}" ORDER BY ALL'
-        assert rows(big, query) == rows(small, query), table

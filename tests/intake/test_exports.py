@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import date
+from io import BytesIO
 
 import pytest
+import xlsxwriter
 
 from kpis.intake.formats import FORMATS, recognise
 from tests.intake.files import load, look, rows
@@ -285,3 +287,43 @@ def test_activities_keep_only_the_ids_of_opportunities_and_leads() -> None:
         ("006000000000001AAA", "00Q000000000001AAA"),
         (None, None),
     ]
+
+
+DYNAMICS = """\
+(Do Not Modify) Opportunity,(Do Not Modify) Row Checksum,(Do Not Modify) Modified On,Topic,Potential Customer,Est. Close Date,Est. Revenue,Probability,Rating,Status,Status Reason,Pipeline Phase,Owner,Created On,Actual Close Date
+a-1,x==,45306.5,Pumps,Acme,45352,1200.5,40,Hot,Open,In Progress,2-Develop,Ana,45306,
+a-2,y==,45306.5,Valves,Beta,45352,99,100,Hot,Won,Won,1-Qualify,Bo,45306,45350
+a-3,z==,45306.5,Twice,Beta,45352,99,0,Cold,Lost,Error/Duplicate,1-Qualify,Bo,45306,45350
+"""
+
+
+def test_a_dynamics_workbook_with_hidden_columns_and_serial_dates() -> None:
+    buffer = BytesIO()
+    with xlsxwriter.Workbook(buffer, {"strings_to_numbers": True}) as book:
+        sheet = book.add_worksheet("Open Opportunities")
+        for number, line in enumerate(DYNAMICS.splitlines()):
+            sheet.write_row(number, 0, line.split(","))
+        sheet.set_column(0, 2, None, None, {"hidden": True})
+        # a date by its format; the others are by their numbers alone
+        sheet.write_number(1, 5, 45352, book.add_format({"num_format": "m/d/yyyy"}))
+    intake = load(opportunities__xlsx=buffer.getvalue())
+    # Excel's day 45306 is 2024-01-15, 45350 is 2024-02-28, 45352 is 2024-03-01
+    assert rows(
+        intake,
+        "SELECT opportunity_id, name, account_id, status, stage, amount, probability, owner, created_at, expected_close, closed_at FROM opportunities ORDER BY 1",
+    ) == [
+        ("a-1", "Pumps", "Acme", "open", "2-Develop", 1200.5, 0.4, "Ana", date(2024, 1, 15), date(2024, 3, 1), None),
+        # the stage of a won deal still says "1-Qualify": its status wins
+        ("a-2", "Valves", "Beta", "won", "1-Qualify", 99.0, 1.0, "Bo", date(2024, 1, 15), date(2024, 3, 1), date(2024, 2, 28)),
+    ]  # fmt: skip
+    report = intake.files[0]
+    assert report.format == "Dynamics 365 opportunities, XLSX"
+    assert [r.reason for r in report.rejects] == ["no opportunity any more: Error/Duplicate"]
+
+
+def test_search_console_by_page() -> None:
+    report = look(pages="Top pages,Clicks,Impressions,CTR,Position\nhttps://x.example/a,12,340,3.53%,8.2\n")[
+        "pages.csv"
+    ]
+    assert (report.table, report.accepted) == ("web_traffic", 1)
+    assert {m.column: m.field for m in report.mapping}["Top pages"] == "page"

@@ -8,7 +8,7 @@ from datetime import date
 import pandas as pd
 import pytest
 
-from kpis.intake import check, limits, read
+from kpis.intake import check, read
 from kpis.intake.defects import MERGED, rows_behind
 from kpis.intake.rejected import rejected_rows
 from tests.intake.files import load, uploads
@@ -46,15 +46,6 @@ def test_lines_above_the_header_and_other_sheets_are_found():
         rows, reasons = told(files)
         assert [tuple(row) for row in rows[["file", "line", "reason"]].to_numpy()] == reasons
         assert set(rows["amount"]) == {"7", "9"}
-
-
-def test_a_big_file_gives_the_same_rows(monkeypatch):
-    text = HEADER + "".join(f"{n},Proposal,open,{n},2024-01-01,\n" for n in range(5000)) + BAD
-    small, _ = told(uploads(deals=text))
-    monkeypatch.setattr(limits, "REREAD_FROM", 0)
-    big, _ = told(uploads(deals=text))
-    pd.testing.assert_frame_equal(small, big)
-    assert list(big["line"]) == [5002, 5003]
 
 
 def test_a_column_of_the_file_may_have_our_names():

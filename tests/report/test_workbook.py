@@ -91,9 +91,11 @@ def test_a_changed_close_rate_moves_landing_required_pipeline_and_gap(company, b
         assert moved["To-go coverage"][w] == (pytest.approx(x.coverage) if x.coverage is not None else "n/a")
         if x.required_pipeline is None or not to_go:
             continue
-        # The margin stays: (times x open + new) / to go as delivered, which the changed open deals must bring again.
-        margin = (x.required_pipeline / x.open_qualified * x.from_open + x.from_new) / to_go
-        required = (margin * to_go - from_new) / from_open * x.open_qualified
+        # The margin stays: (times x due + other open + new) / to go as delivered, which the changed deals must bring again.
+        part = live.inputs(company.found).part[w]
+        times = x.required_pipeline / x.open_qualified
+        margin = ((times * part + 1 - part) * x.from_open + x.from_new) / to_go
+        required = (margin * to_go - from_new - (1 - part) * from_open) / (part * from_open) * x.open_qualified
         assert moved["Required pipeline"][w] == pytest.approx(required)
         assert moved["Required pipeline"][w] < x.required_pipeline
         assert moved["Pipeline gap"][w] == pytest.approx(max(0.0, required - x.open_qualified))
