@@ -25,12 +25,10 @@ PAGES = {
 """How the ids begin that a page shows."""
 
 COLUMNS = {
-    "id": column.TextColumn("Id", width="small"),
-    "name": column.TextColumn("Name", width="medium"),
-    "title": column.TextColumn("What it is", width="medium"),
-    "said": column.TextColumn("Latest", width="small"),
-    "status": column.TextColumn("This data", width="small"),
-    "needs": column.TextColumn("Needs", width="medium"),
+    "id": column.TextColumn("Id"),
+    "name": column.TextColumn("Name", width=280),
+    "said": column.TextColumn("On this data", width=210),
+    "needs": column.TextColumn("Needs", width="large"),
 }
 
 
@@ -44,7 +42,7 @@ def table(article: str, entries: pd.DataFrame) -> None:
     key = f"catalogue_{entries['id'].iloc[0].split('-')[0]}"
     cards.table(
         article, entries, key, COLUMNS, says=f"KPIs of {article}: what each is, its latest value and what it needs",
-        on_pick=lambda: None,
+        height="content", on_pick=lambda: None,
     )  # fmt: skip
     chosen = st.session_state[key].selection.rows
     if not chosen or chosen[0] >= len(entries):
@@ -52,7 +50,7 @@ def table(article: str, entries: pd.DataFrame) -> None:
     entry = entries.iloc[chosen[0]]
     path = page_of(entry["id"])
     with st.container(border=True, key=f"{key}_chosen"):
-        st.markdown(f"**{plain(entry['name'])}**  \n{plain(entry['definition'])}")
+        st.markdown(f"**{plain(entry['title'])}**  \n{plain(entry['definition'])}")
         st.markdown(small(plain(f"Formula: {entry['formula']}")) + "  \n" + small(plain(f"Needs: {entry['needs']}")))
         query = {"measure": entry["measure"]} if "measures" in path else None
         st.page_link(path, label=f"Open {plain(entry['name'])}", icon=":material/arrow_forward:", query_params=query)

@@ -19,18 +19,18 @@ def catalogue_answer(dataset: Dataset) -> Answer:
     """Every id in the order of the articles, with its latest value or what it needs.
 
     Table ``catalogue``: article, id, measure, name, title, definition, formula, unit, needs (columns in words), said
-    (the latest whole period's value; empty without one), status (``ok``, ``low sample`` or ``needs ...``).
+    (the latest whole period's value, or what is missing), has_value.
     """
     found = {one.measure.name: one for one in evaluate(dataset, rng=np.random.default_rng(SEED), parts=False)}
     columns = ("article", *SEARCHED, "unit")
     rows = [
         {name: entry[name] for name in columns}
         | {"needs": _needs(entry), "said": _said(found[entry["measure"]], dataset.currency)}
-        | {"status": found[entry["measure"]].status}
+        | {"has_value": latest(found[entry["measure"]]) is not None}
         for entry in catalogue()
     ]
     table = pd.DataFrame(rows)
-    there = table.drop_duplicates("measure")["said"].ne("").sum()
+    there = table.drop_duplicates("measure")["has_value"].sum()
     return Answer(
         question="Which KPIs are there, and which does this data support?",
         sentence=(
@@ -49,15 +49,16 @@ def _needs(entry: dict[str, list]) -> str:
 def _said(one: Result, currency: str) -> str:
     k = latest(one)
     if k is None:
-        return ""
+        return one.status
+    low = "" if one.status == "ok" else f", {one.status}"
     if one.headline.over:
-        return f"by {groups_of(one.headline)}"
-    return f"{spoken(one.headline.grid.value[0, k], one.headline.unit, currency)} ({one.periods[k].label})"
+        return f"by {groups_of(one.headline)}{low}"
+    return f"{spoken(one.headline.grid.value[0, k], one.headline.unit, currency)} in {one.periods[k].label}{low}"
 
 
 def matching(table: pd.DataFrame, words: str) -> pd.DataFrame:
     """The entries that hold every word in their id, name, definition or formula, whatever its case."""
-    text = table[list(SEARCHED)].agg(" ".join, axis=1).str.lower()
+    text = table[SEARCHED[0]].str.cat(table[list(SEARCHED[1:])], sep=" ").str.lower()
     found = np.ones(len(table), bool)
     for word in words.lower().split():
         found &= text.str.contains(word, regex=False).to_numpy()

@@ -19,7 +19,6 @@ from kpis.intake.raw import RawTable, drop
 
 COVERED = 0.9
 """The share of a column's different values that a key must hold to be what the column refers to."""
-_MOST_KEYS = 200_000
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ def attach(engine: Engine, files: list[Recognised]) -> list[Recognised]:
         if found is None:
             break
         child, key, parent, column = found
-        files[parent], files[child] = _join(engine, files[parent], files[child], parent, column, key, values)
+        files[parent], files[child] = _join(engine, files[parent], files[child], parent, column, key)
     return files
 
 
@@ -98,7 +97,7 @@ def _link(child: Recognised, parent: Recognised, values: _Values) -> tuple[int, 
 
 
 def _join(
-    engine: Engine, parent: Recognised, child: Recognised, number: int, column: int, key: int, values: _Values
+    engine: Engine, parent: Recognised, child: Recognised, number: int, column: int, key: int
 ) -> tuple[Recognised, Recognised]:
     """``parent`` with the columns of ``child`` beside its own, and ``child`` marked as merged into it."""
     width = len(parent.raw.header)
@@ -122,7 +121,6 @@ def _join(
     sample = tuple(row + tuple(index.get(row[column], empty)[n] for n in taken) for row in parent.raw.sample)
     facts = parent.raw.facts + tuple(child.raw.facts[n] for n in taken)
     raw = replace(parent.raw, relation=relation, text="", header=header, sample=sample, facts=facts)
-    values.forget(parent.raw)
     wide = replace(parent, raw=raw)
     if parent.table:
         wide = replace(wide, mapped=tuple(remap(wide, fill_only=width)))
@@ -215,25 +213,13 @@ def _points_at(table: str, field: str) -> str | None:
 
 
 class _Values:
-    """The different values of columns, fetched once."""
+    """The different values of columns, looked at by samples first, then by all of them in the engine; nothing twice."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._sets: dict[tuple[str, int], tuple[frozenset[str], int]] = {}
+        self._counts: dict[tuple[str, int], tuple[int, int]] = {}
+        self._shares: dict[tuple[str, int, str, int], float] = {}
         self._samples: dict[tuple[str, int], tuple[frozenset[str], bool, bool]] = {}
-
-    def forget(self, raw: RawTable) -> None:
-        """Drop what is remembered of a table that has been replaced."""
-        self._sets = {k: v for k, v in self._sets.items() if k[0] != raw.relation}
-
-    def _of(self, raw: RawTable, n: int) -> tuple[frozenset[str], int]:
-        place = (raw.relation, n)
-        if place not in self._sets:
-            rows = self._engine.execute(
-                f"SELECT c{n}, count(*) FROM {raw.relation} WHERE c{n} IS NOT NULL AND _why IS NULL GROUP BY 1 LIMIT {_MOST_KEYS}"
-            ).fetchall()
-            self._sets[place] = frozenset(r[0] for r in rows), sum(r[1] for r in rows)
-        return self._sets[place]
 
     def _sampled(self, raw: RawTable, n: int) -> tuple[frozenset[str], bool, bool]:
         """Sampled values, whether they could be a key, whether they can hardly agree with others by chance."""
@@ -250,8 +236,12 @@ class _Values:
         """Whether the values of a column differ from row to row (a few that repeat are forgiven)."""
         if not self._sampled(raw, n)[1]:
             return False
-        different, filled = self._of(raw, n)
-        return len(different) >= 0.98 * filled and filled >= 0.98 * raw.rows
+        place = (raw.relation, n)
+        if place not in self._counts:
+            query = f"SELECT count(DISTINCT c{n}), count(c{n}) FROM {raw.relation} WHERE _why IS NULL"
+            [self._counts[place]] = self._engine.execute(query).fetchall()
+        different, filled = self._counts[place]
+        return different >= 0.98 * filled and filled >= 0.98 * raw.rows
 
     def distinctive(self, raw: RawTable, n: int) -> bool:
         """Whether values can hardly agree by chance: at least three different texts, hardly any a number."""
@@ -262,9 +252,16 @@ class _Values:
         sampled = self._sampled(raw, n)[0]
         if not sampled or raw.relation == other.relation:
             return 0.0
-        held = self._of(other, k)[0]
-        quick = len(sampled & held) / len(sampled)
-        if quick < 0.5 * COVERED:
-            return quick
-        wanted = self._of(raw, n)[0]
-        return len(wanted & held) / len(wanted)
+        place = (raw.relation, n, other.relation, k)
+        if place not in self._shares:
+            quick = self._held("SELECT unnest($1) AS value", other, k, [list(sampled)])
+            whole = f"SELECT DISTINCT c{n} AS value FROM {raw.relation} WHERE c{n} IS NOT NULL AND _why IS NULL"
+            self._shares[place] = quick if quick < 0.5 * COVERED else self._held(whole, other, k)
+        return self._shares[place]
+
+    def _held(self, values: str, other: RawTable, k: int, parameters: list[list[str]] | None = None) -> float:
+        """The share of some values that a column holds."""
+        held = f"SELECT c{k} FROM {other.relation} WHERE c{k} IS NOT NULL AND _why IS NULL"
+        query = f"SELECT count(*) FILTER (value IN ({held})) / count(*) FROM ({values})"
+        [(share,)] = self._engine.execute(query, parameters).fetchall()
+        return share or 0.0

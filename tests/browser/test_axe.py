@@ -9,11 +9,22 @@ from tests.browser.conftest import addresses, drawn
 
 SERIOUS = ("serious", "critical")
 
+EMPTY_MARK = ("svg-img-alt", "_highlighted_points_marks")
+"""Rule, and class of the element: the one exception.
+
+The small line in Streamlit's own st.metric (1.67) holds a group for the point under the mouse. It has the role of a
+graphic and no name, but nothing in it is drawn or read out; the value itself stands as text beside the line.
+"""
+
 
 def violations(page):
-    """Serious and critical violations of the page as drawn: rule and first element of each."""
+    """Serious and critical violations of the page as drawn: rule and element."""
     found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
-    return [(each["id"], each["nodes"][0]["html"][:200]) for each in found if each["impact"] in SERIOUS]
+    serious = [
+        (each["id"], node["html"][:200]) for each in found if each["impact"] in SERIOUS for node in each["nodes"]
+    ]
+    rule, mark = EMPTY_MARK
+    return [(name, html) for name, html in serious if not (name == rule and mark in html and html.endswith("></g>"))]
 
 
 @pytest.fixture(scope="module", params=["light", "dark"])

@@ -63,7 +63,7 @@ def test_a_walk_through_one_measure(page, settle, data, tmp_path):
     page.goto(page.url)
     expect(page.locator(".st-key-rows_card")).to_be_visible(timeout=FIRST_RUN)
     settle(page)
-    page.get_by_role("button", name="Close").click()
+    page.get_by_role("button", name="Close", exact=True).click()
     expect(page.locator(".st-key-opened")).to_have_count(0)
     assert "measure" not in address(page)
 

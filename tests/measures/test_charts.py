@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kpis.charts.measures import MOST, bridge, control, credited, deciles, drivers, pareto, response
+from kpis.charts.measures import MOST, bridge, control, credited, deciles, drivers, groups, pareto, response
 from kpis.charts.style import spec
 from kpis.measures.core.attribution import RULES, UNTOUCHED
 from kpis.measures.core.control import VERDICTS
@@ -49,6 +49,12 @@ DECILES = pd.DataFrame({"decile": range(1, 11), "leads": 10.0, "share": 0.1, "lo
 PARETO = pd.DataFrame({"customers": np.arange(1, 6) / 5, "revenue": [0.5, 0.7, 0.85, 0.95, 1.0]})
 
 
+GROUPS = pd.DataFrame(
+    {"group": [f"g{k}" for k in range(20)], "value": np.linspace(1.0, 0.05, 20), "low": 0.0, "high": np.nan,
+     "n": [float(k) for k in range(20)], "said": "x"}
+)  # fmt: skip
+
+
 def looked_at(n: int = 2) -> pd.DataFrame:
     return pd.DataFrame(
         {"attribute": "channel", "value": [str(k) for k in range(n)], "leads": 50.0, "share": 0.5, "share_of_others": 0.4,
@@ -62,6 +68,7 @@ def looked_at(n: int = 2) -> pd.DataFrame:
         control(points(), "share"), control(points(), "money", "$"), control(points(), "days"), bridge(steps(), "money", "$"),
         bridge(steps(), "share"), credited(channels(), RULES, "$"), response(CURVE, MONTHS, "leads", "$"),
         response(CURVE, MONTHS, "revenue", "$"), deciles(DECILES), drivers(looked_at()), pareto(PARETO),
+        groups(GROUPS, "share"), groups(GROUPS, "count"), control(points().assign(least=0.5, most=3.5), "count"),
     ],
 )  # fmt: skip
 def test_every_chart_is_valid(chart):
@@ -88,6 +95,19 @@ def test_credits_span_the_rules_and_leave_out_what_was_not_touched():
     rows = credited(channels(), RULES).data
     assert rows["name"].tolist() == ["Email"]
     assert (rows["least"].iloc[0], rows["most"].iloc[0]) == (0.0, 4.0)
+
+
+def test_the_chosen_rule_is_the_bar_and_gives_the_order():
+    table = channels().assign(touched=True)
+    assert credited(table, RULES, rule="first").data["credit"].tolist() == [100.0, 0.0]
+    assert credited(table, RULES, rule="last").data["credit"].tolist() == [100.0, 1.0]
+
+
+def test_of_many_groups_the_largest_are_drawn_the_highest_first():
+    rows = groups(GROUPS, "share").data
+    assert rows["group"].tolist() == [f"g{k}" for k in range(8, 20)]
+    assert rows["value"].is_monotonic_decreasing
+    assert (rows["room"] > rows["end"].max()).all()
 
 
 def test_drivers_tell_more_from_less_and_stop_at_the_strongest():

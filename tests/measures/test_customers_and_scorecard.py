@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from kpis.answers.customers import concentration, lifetime_value
-from kpis.answers.scorecard import QUESTIONNAIRES, index, questionnaire, scorecard
+from kpis.answers.scorecard import QUESTIONNAIRES, index, own_index, questionnaire, scorecard
 from kpis.definitions import Benchmark, Definitions
 from kpis.errors import AssumptionError, NotEnoughData
 from kpis.measures.core.benchmarks import benchmarks, place, published
@@ -33,7 +33,8 @@ def test_what_is_left_without_the_largest_customer():
     assert answer.numbers["at_risk"].value == 500
     assert answer.numbers["HHI"].value == pytest.approx(0.25 + 0.04 + 0.0225 + 0.01 + 0.0025)
     what_if = answer.tables["what_if"].set_index("what")
-    assert what_if.loc["revenue"].tolist() == [1000, 500]
+    assert what_if.loc["revenue"].tolist() == [1000, 500, "1.00 k", "500"]
+    assert what_if.loc["share of the largest", ["before_said", "after_said"]].tolist() == ["50.0 %", "40.0 %"]
     assert what_if.loc["share of the largest", "after"] == pytest.approx(0.4)
     assert answer.tables["customers"]["cumulative"].tolist() == pytest.approx([0.5, 0.7, 0.85, 0.95, 1.0])
     assert "Without a, 500 (50 %) would be gone: as much as 4 median customers bring." in answer.sentence  # median 125
@@ -126,3 +127,11 @@ def test_a_questionnaire_keeps_the_latest_ratings():
     with pytest.raises(AssumptionError, match="There is no questionnaire"):
         questionnaire(data({"scorecards": rows}), "happiness")
     assert index(pd.DataFrame({"rating": [np.nan], "weight": [1.0]})) is None
+
+
+def test_the_own_score_is_said_or_what_is_wrong():
+    rated = pd.DataFrame({"item": ["a", "b", "c"], "weight": [3.0, 1.0, 1.0], "rating": [5.0, 1.0, np.nan]})
+    # 100 (3 x 4/4 + 1 x 0) / 4 = 75; the unrated item counts nowhere.
+    assert own_index(rated, "lead_management").sentence == "Lead management questionnaire: 75.0 of 100, from 2 ratings."
+    assert "nothing is rated yet" in own_index(rated.tail(1), "lead_management").sentence
+    assert own_index(rated.assign(rating=6.0), "lead_management").sentence.startswith("A rating is from 1 to 5")

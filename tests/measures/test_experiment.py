@@ -9,7 +9,7 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import confint_proportions_2indep
 
 from kpis.answers.content_audit import content_audit
-from kpis.answers.experiments import analyse, experiments, landing_pages, plan
+from kpis.answers.experiments import analyse, experiments, landed_on, landing_pages, plan
 from kpis.answers.leads import lead_quality, leak_drivers
 from kpis.errors import AssumptionError, NotEnoughData
 from kpis.measures.core.experiment import (
@@ -118,6 +118,7 @@ def test_landing_pages_are_compared_by_visits():
     answer = landing_pages(data({"web_sessions": visits}), "/a", "/b")
     assert (answer.numbers["rate_a"].value, answer.numbers["rate_b"].value) == (0.1, 0.5)
     assert answer.numbers["p_value"].value == pytest.approx(stats.fisher_exact([[4, 36], [20, 20]]).pvalue)
+    assert landed_on(data({"web_sessions": visits[30:]})) == ("/b", "/a")  # 40 visits, 10 visits
     with pytest.raises(NotEnoughData, match="nobody landed on /c"):
         landing_pages(data({"web_sessions": visits}), "/a", "/c")
 
