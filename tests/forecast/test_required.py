@@ -59,7 +59,7 @@ def projection(
                 won=won, scale=scale, calibration=neutral(1), open_deals=Together((open_deals, others)), new=new
             )
         ],
-        split=lambda w, due: (open_deals, others) if len(due) else (NOTHING, Together((open_deals, others))),
+        split=lambda _w, due: (open_deals, others) if len(due) else (NOTHING, Together((open_deals, others))),
         model=SimpleNamespace(
             today=TODAY, atom=atom, segments=segments or {}, open_deals=SimpleNamespace(row=np.arange(2))
         ),
