@@ -45,6 +45,15 @@ READERS = {
         "import pandas as pd",
         "frames = [pd.read_csv(path) for path in sys.argv[1:]]\nrows = sum(map(len, frames))",
     ),
+    "DuckDB, text only": (
+        "import duckdb\nengine = duckdb.connect()",
+        """
+rows = 0
+for n, path in enumerate(sys.argv[1:]):
+    engine.execute(f"CREATE TABLE t{n} AS SELECT * FROM read_csv(?, all_varchar=true)", [path])
+    rows += engine.execute(f"SELECT count(*) FROM t{n}").fetchone()[0]
+""",
+    ),
     "intake": (
         "import pandas, pyarrow, scipy.optimize\nfrom kpis.intake import read",
         "intake = read(sys.argv[1:])\nrows = sum(file.read for file in intake.files)",

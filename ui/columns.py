@@ -92,7 +92,7 @@ def deals(symbol: str, landings: Iterable[Landing]) -> dict[str, Any]:
 def depends_on(symbol: str, label: str) -> dict[str, Any]:
     """Columns of the deals that the outcome depends on."""
     return {
-        "name": column.TextColumn("Deal", width=140),
+        "name": column.TextColumn("Deal", width=120),
         "p_0": share("Chance", f"Chance to be won in {label}"),
         "p_hit_won": share("If won", "Chance to reach the target if this deal is won"),
         "p_hit_lost": share("If lost", "Chance to reach the target if this deal is lost"),

@@ -12,7 +12,7 @@ import pandas as pd
 from kpis.answers.answer import Answer, Number
 from kpis.answers.outlook import Outlook
 from kpis.answers.render import say
-from kpis.answers.words import percent
+from kpis.answers.words import count, percent
 from kpis.dataset import Dataset
 from kpis.errors import AssumptionError
 from kpis.measures.core.behind import queries, rows_behind
@@ -85,9 +85,14 @@ def measure(
 
 
 def spoken(value: float, unit: str, currency: str) -> str:
-    """A value in words, with its unit; shares with one decimal, since measures are told apart by less than a point."""
+    """A value in words, with its unit.
+
+    Shares have one decimal, since measures are told apart by less than a point, and so have counts a working day.
+    """
     if unit == "share":
         return percent(value, 1)
+    if unit.startswith("count "):
+        return count(value, 1)
     return say(Number("", value if math.isfinite(value) else None, unit.split(" ", maxsplit=1)[0]), currency)
 
 

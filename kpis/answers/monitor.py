@@ -59,8 +59,8 @@ def _said(one: Watched, currency: str) -> str:
     if chart.verdict == "shift":
         found = f"{title} has been on one side of its centre for eight periods"
     else:
-        low, high = (spoken(end, part.unit, currency) for end in (chart.low[k], chart.high[k]))
-        value = spoken(chart.value[k], part.unit, currency)
+        unit = f"{part.unit}{_a_day(one)}"
+        value, low, high = (spoken(end, unit, currency) for end in (chart.value[k], chart.low[k], chart.high[k]))
         found = f"{title} in {period}: a {chart.verdict} to {value}{_a_day(one)}, usually {low} to {high}"
     if one.cause is not None:
         found += f", {percent(one.cause.share)} of it from {one.cause.by} {one.cause.group}"

@@ -19,7 +19,7 @@ def composition(table: pd.DataFrame, by: str, symbol: str = "") -> alt.LayerChar
         Currency symbol that stands before amounts.
     """
     # The label at the end of a bar tells the number of deals as well and needs more room.
-    rows = table.rename(columns={by: "name"}).assign(room=1.4 * ROOM * table["amount"].max())
+    rows = table.rename(columns={by: "name"}).assign(room=1.6 * ROOM * table["amount"].max())
     return _composition(symbol).properties(data=rows, height=40 * max(len(rows), 3) + 60)
 
 

@@ -39,7 +39,7 @@ def side_by_side(periods: pd.DataFrame, symbol: str = "") -> alt.LayerChart:
     rows = rows.sort_values("order", kind="stable").drop(columns="order").reset_index(drop=True)
     rows["meaning"] = ["past" if name == rows["scenario"].iloc[0] else "open" for name in rows["scenario"]]
     rows["row"] = rows["period"] + "  " + rows["scenario"]
-    rows["room"] = ROOM * rows[["expected", "p90", "target"]].max().max()
+    rows["room"] = 1.25 * ROOM * rows[["expected", "p90", "target"]].max().max()
     return _side_by_side(symbol).properties(data=rows, height=44 * max(len(rows), 2) + 60)
 
 

@@ -50,10 +50,9 @@ class Recognised:
         return self.raw.profiles
 
 
-def attach(engine: Engine, files: list[Recognised]) -> list[Recognised]:
+def attach(engine: Engine, files: list[Recognised], values: Values) -> list[Recognised]:
     """Join every lookup into the table it describes, lookups of lookups first; the rest stays as it is."""
     files = list(files)
-    values = _Values(engine)
     for _ in range(len(files)):
         found = _next_lookup(files, values)
         if found is None:
@@ -63,7 +62,7 @@ def attach(engine: Engine, files: list[Recognised]) -> list[Recognised]:
     return files
 
 
-def _next_lookup(files: Sequence[Recognised], values: _Values) -> tuple[int, int, int, int] | None:
+def _next_lookup(files: Sequence[Recognised], values: Values) -> tuple[int, int, int, int] | None:
     """Lookup, its key column, the file it describes and that file's column; a lookup that describes a lookup comes first."""
     pairs = []
     for c, child in enumerate(files):
@@ -84,7 +83,7 @@ def _next_lookup(files: Sequence[Recognised], values: _Values) -> tuple[int, int
     return pairs[0][1:] if pairs else None
 
 
-def _link(child: Recognised, parent: Recognised, values: _Values) -> tuple[int, int] | None:
+def _link(child: Recognised, parent: Recognised, values: Values) -> tuple[int, int] | None:
     """A key of ``child`` and the column of ``parent`` that it holds the values of."""
     for k, header in enumerate(child.raw.header):
         if not values.is_key(child.raw, k):
@@ -142,10 +141,9 @@ def remap(file: Recognised, fill_only: int) -> list[Mapped]:
     return [*file.mapped, *fresh[fill_only:]]
 
 
-def choose_keys(engine: Engine, files: list[Recognised]) -> list[Recognised]:
+def choose_keys(files: list[Recognised], values: Values) -> list[Recognised]:
     """Where a table has several columns that could be its key, take the one the other files refer to."""
     files = list(files)
-    values = _Values(engine)
     for c, file in enumerate(files):
         spec = fields.TABLES.get(file.table)
         if not spec or len(spec.key) != 1 or file.into is not None or file.fixed:
@@ -164,7 +162,7 @@ def choose_keys(engine: Engine, files: list[Recognised]) -> list[Recognised]:
     return files
 
 
-def _best_key(c: int, current: int | None, files: Sequence[Recognised], values: _Values) -> int | None:
+def _best_key(c: int, current: int | None, files: Sequence[Recognised], values: Values) -> int | None:
     """The column of file ``c`` that covers most of what other files point at it with."""
     file = files[c]
     spec = fields.TABLES[file.table]
@@ -212,7 +210,7 @@ def _points_at(table: str, field: str) -> str | None:
     }.get(field)
 
 
-class _Values:
+class Values:
     """The different values of columns, looked at by samples first, then by all of them in the engine; nothing twice."""
 
     def __init__(self, engine: Engine) -> None:
@@ -256,7 +254,8 @@ class _Values:
         if place not in self._shares:
             quick = self._held("SELECT unnest($1) AS value", other, k, [list(sampled)])
             whole = f"SELECT DISTINCT c{n} AS value FROM {raw.relation} WHERE c{n} IS NOT NULL AND _why IS NULL"
-            self._shares[place] = quick if quick < 0.5 * COVERED else self._held(whole, other, k)
+            is_plain = quick < 0.5 * COVERED or quick > 0.5 + 0.5 * COVERED
+            self._shares[place] = quick if is_plain else self._held(whole, other, k)
         return self._shares[place]
 
     def _held(self, values: str, other: RawTable, k: int, parameters: list[list[str]] | None = None) -> float:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from kpis.engine import Engine
 from kpis.errors import AssumptionError
 from kpis.intake import fields, formats, mapping
-from kpis.intake.lookups import Recognised, attach, choose_keys
+from kpis.intake.lookups import Recognised, Values, attach, choose_keys
 from kpis.intake.raw import RawTable
 from kpis.settings import Settings
 
@@ -121,8 +121,9 @@ def _corrections(raw: RawTable, settings: Settings) -> dict[int, tuple[str, str]
 
 def link(engine: Engine, files: Sequence[Recognised]) -> list[Recognised]:
     """Choose the keys that join, join the lookups, and give a reason to what is left over."""
-    files = choose_keys(engine, [_dictionary(f, files) for f in files])
-    files = choose_keys(engine, attach(engine, files))
+    values = Values(engine)
+    files = choose_keys([_dictionary(f, files) for f in files], values)
+    files = choose_keys(attach(engine, files, values), values)
     return [f if f.table or f.reason else replace(f, reason=_reason(f)) for f in files]
 
 

@@ -38,7 +38,7 @@ def page() -> None:
             tables["distribution"], "chance", says="Chance to reach at least each amount, falling from left to right",
             caption="The curve: chance to land there or above.",
         )  # fmt: skip
-    left, right = st.columns([2, 3])
+    left, right = st.columns([5, 6])
     with left:
         by = st.segmented_control(
             "Open deals by", list(COMPOSITIONS), default="stage", required=True, key="composition_by",

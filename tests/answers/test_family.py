@@ -177,6 +177,8 @@ def test_the_rows_are_those_of_the_period_and_group():
 def test_words_of_values_and_changes():
     assert spoken(0.0693, "share", "USD") == "6.9 %"
     assert spoken(float("nan"), "share", "USD") == "n/a"
+    assert spoken(2.97, "count a working day", "USD") == "3.0"
+    assert spoken(25_349.2, "money per day", "USD") == "$25.3 k"
     assert signed(-0.023, "share", "USD") == "-2.3 points"
     assert signed(790_000.0, "money", "USD") == "+$790 k"
     assert signed(0.0, "count", "USD") == "0"
