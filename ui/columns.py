@@ -290,7 +290,7 @@ def changes(symbol: str) -> dict[str, Any]:
     return {
         "name": column.TextColumn("Deal", width="medium"),
         "change": column.TextColumn("Change"),
-        "amount": column.NumberColumn("Amount", format="%+,.0f", help="What it adds to the pipeline or takes from it"),
+        "amount": money("Amount", symbol, "What it adds to the pipeline or takes from it"),
         "before": money("Before", symbol, "Its amount in this pipeline before the change"),
         "after": money("After", symbol, "Its amount in this pipeline after the change"),
         "close_before": column.DateColumn("Close expected then", format="DD MMM YYYY"),
