@@ -149,7 +149,7 @@ def _pit_map(pit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Points (level, share) of the distribution of PIT values and uniform pseudo-origins."""
     pseudo = (np.arange(PSEUDO_ORIGINS) + 0.5) / PSEUDO_ORIGINS
     # Levels closer than that are one: a slope between them would overflow.
-    values = np.sort(np.append(pseudo, np.round(pit, 12)))
+    values = np.sort(np.round(np.append(pseudo, pit), 12))
     share = (np.arange(len(values)) + 0.5) / len(values)
     level, first = np.unique(values, return_index=True)
     # Ties share the middle of their steps, so that the map stays a function both ways.
