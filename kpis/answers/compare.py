@@ -11,7 +11,7 @@ from kpis.answers.answer import Answer
 from kpis.answers.glossary import number
 from kpis.answers.outlook import Outlook, document
 from kpis.answers.outlook import number as finite
-from kpis.answers.words import money
+from kpis.answers.words import signed
 from kpis.assumptions import Assumptions
 from kpis.errors import AssumptionError
 from kpis.forecast.shapley import shapley
@@ -132,12 +132,8 @@ def _sentence(first: Outlook, names: list[str], totals: list[float], k: int, bri
     way = "more" if difference >= 0 else "less"
     said = f"{names[k]}: {first.say(abs(difference))} {way} than {names[0]} is expected over three periods"
     label, share = bridge[0]
-    most = f", most of it from {label.lower()} ({_signed(share, first.currency)})" if len(bridge) > 1 else ""
+    most = f", most of it from {label.lower()} ({signed(share, first.currency)})" if len(bridge) > 1 else ""
     return f"{said}{most}."
-
-
-def _signed(amount: float, currency: str) -> str:
-    return ("+" if amount > 0 else "") + money(amount, currency)
 
 
 def _periods(names: list[str], scenarios: Sequence[Outlook]) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from scipy.optimize import brentq
 from kpis.answers.answer import Answer
 from kpis.answers.board import Lever, set_to
 from kpis.answers.outlook import Outlook
-from kpis.answers.words import money, percent
+from kpis.answers.words import percent, signed
 from kpis.assumptions import Assumptions
 from kpis.errors import AssumptionError, NotEnoughData
 from kpis.forecast.trials import Trials
@@ -157,8 +157,8 @@ def tornado(variation: Variation) -> Answer:
     ends = table[table["lever"] == widest].set_index("end")["change"]
     return Answer(
         question=f"What moves {label} most?",
-        sentence=f"{widest} moves the landing of {label} most: between {_signed(ends.min(), found.currency)} and "
-        f"{_signed(ends.max(), found.currency)} over the range it has had.",
+        sentence=f"{widest} moves the landing of {label} most: between {signed(ends.min(), found.currency)} and "
+        f"{signed(ends.max(), found.currency)} over the range it has had.",
         tables={"swings": table.reset_index(drop=True)},
         notes=(
             "Each lever is moved alone to the 10 % and 90 % points of its own past periods.",
@@ -204,7 +204,3 @@ def _values(lever: Lever) -> np.ndarray:
     ends = np.clip(np.array([min(low, lever.own.value), max(high, lever.own.value)]) * lever.scale,
                    lever.minimum, lever.maximum)  # fmt: skip
     return np.unique(np.round(np.linspace(*ends, STEPS) / lever.step) * lever.step)
-
-
-def _signed(amount: float, currency: str) -> str:
-    return ("+" if amount > 0 else "") + money(amount, currency)
