@@ -14,6 +14,7 @@ from kpis.answers.outlook import number as finite
 from kpis.answers.words import signed
 from kpis.assumptions import Assumptions
 from kpis.errors import AssumptionError
+from kpis.forecast.levers import OutOfReach, within_reach
 from kpis.forecast.shapley import shapley
 from kpis.forecast.trials import Trials
 from kpis.scenarios import assembled, pieces
@@ -107,7 +108,12 @@ def _bridge(first: Outlook, other: Outlook) -> list[tuple[str, float]]:
                 parts.pop(piece, None)
                 if piece in after:
                     parts[piece] = after[piece]
-        return trials.expected(assembled(parts))
+        mixed, model = assembled(parts), first.model
+        try:
+            return trials.expected(mixed)
+        except OutOfReach:
+            # Close rates of two scenarios need not go together: the nearest that do stand for this set of changes.
+            return trials.expected(within_reach(model.hazards, model.mix, mixed, model.stages))
 
     shares = zip((label for label, _ in changes), shapley(len(changes), worth), strict=True)
     return sorted(shares, key=lambda x: -abs(x[1]))

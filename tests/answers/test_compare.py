@@ -15,6 +15,7 @@ from kpis.answers.what_if import goal_seek, tornado, two_levers, vary
 from kpis.assumptions import Assumptions
 from kpis.errors import AssumptionError, NotEnoughData
 from kpis.forecast.backtest import record
+from kpis.forecast.levers import OutOfReach
 from kpis.forecast.model import fit
 from kpis.forecast.projection import project
 from kpis.forecast.trials import Trials
@@ -81,6 +82,17 @@ def test_a_rate_that_only_one_scenario_sets_is_put_back(found, stage):
     assert forth["shares"][0]["assumption"] == f"Close rate per stage, {stage}"
     assert back["difference"] == pytest.approx(-forth["difference"])
     assert back["shares"][0]["share"] == pytest.approx(-forth["shares"][0]["share"])
+
+
+def test_rates_that_do_not_go_together_still_have_a_bridge(found):
+    rates = [x for x in lever_board(found.model) if x.field == "close_rates"]
+    early, late = rates[0], rates[-1]
+    high, low = early.own.value * 1.1, early.own.value * 0.3
+    one, other = {early.part: high}, {early.part: low, late.part: late.own.value * 0.35}
+    with pytest.raises(OutOfReach):
+        found.under(Assumptions(close_rates={**one, late.part: other[late.part]}))
+    bridge = compare([found.under(Assumptions(close_rates=r)) for r in (one, other)]).document["bridge"]
+    assert math.fsum(s["share"] for s in bridge["shares"]) == pytest.approx(bridge["difference"], abs=1e-6)
 
 
 def test_the_same_assumptions_have_no_bridge(found):
