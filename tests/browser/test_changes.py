@@ -63,5 +63,5 @@ def test_a_walk_through_what_changed(page, settle, look_back, tmp_path):
     expect(page.locator(".st-key-until input, .st-key-until [role=spinbutton]").first).to_be_visible(timeout=FIRST_RUN)
     settle(page)
     expect(page.get_by_text("to the end of 10 Aug 2026")).to_be_visible()
-    page.get_by_role("link", name="Next: how good has this forecast been?").click()
-    expect(page.locator("h1").first).to_have_text("How good has this forecast been?", timeout=FIRST_RUN)
+    page.get_by_role("link", name="Next: what if?").click()
+    expect(page.locator("h1").first).to_have_text("What if?", timeout=FIRST_RUN)
