@@ -1,8 +1,8 @@
 """The forecast against an oracle that knows the truth, against simple rules and against exponential smoothing.
 
-    python benchmarks/forecast.py [--companies 10] [--first-seed 101] [--draws 200] [--write]
+    python benchmarks/forecast.py [--companies 20] [--first-seed 101] [--draws 200] [--write]
 
-Ten companies drawn by `truth.draw_truth`, three days of each of the last eight quarters whose windows are over, and
+Twenty companies drawn by `truth.draw_truth`, three days of each of the last eight quarters whose windows are over, and
 the companies in ../shared/data. With --write the tables replace those in benchmarks/README.md.
 """
 
@@ -261,7 +261,7 @@ def _companies(seeds: Sequence[int]) -> pd.DataFrame:
 def main() -> None:
     """Run, print, and write where asked to."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, default in (("companies", 10), ("first-seed", 101), ("draws", 200)):
+    for name, default in (("companies", 20), ("first-seed", 101), ("draws", 200)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--date", default=date.today().isoformat(), help="date to print")  # noqa: DTZ011
     parser.add_argument("--no-timing", action="store_true", help="leave out fit and slider times")
