@@ -59,8 +59,10 @@ def test_the_assist_list_keeps_what_is_typed(open_page, settle, tmp_path):
     # At the pace of a person: the grid takes up what is typed a moment later.
     page.keyboard.type("Somebody Else", delay=50)
     expect(cell).to_have_value("Somebody Else")
-    page.wait_for_timeout(500)
+    page.wait_for_timeout(1_000)
     page.keyboard.press("Enter")
+    # The grid sends an edit a moment after it is made.
+    page.wait_for_timeout(2_000)
     settle(page)
     handle = page.locator(".st-key-sales_cycle").get_by_role("slider")
     handle.focus()
