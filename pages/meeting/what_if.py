@@ -1,6 +1,7 @@
 """What if? Scenarios side by side, what would reach the target, and which lever matters most."""
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from kpis.answers.compare import MOST_SCENARIOS, compare
 from kpis.answers.pipeline import in_short
@@ -16,16 +17,18 @@ VIEWS = ("Compare scenarios", "What matters most", "What it takes", "Two levers"
 def page() -> None:
     """The page's body: the levers in the sidebar, then one way to look at them."""
     view = levers.view()
+    # The answer stands first on the page, and comes from what is chosen below it.
+    head = st.container()
     chosen = st.segmented_control(
         "Look at", VIEWS, default=VIEWS[0], required=True, key="what_if", bind="query-params",
         label_visibility="collapsed",
     )  # fmt: skip
     try:
         if chosen == VIEWS[0]:
-            side(view)
+            side(view, head)
         else:
             variation = vary(view.outlook, view.board, period(view))
-            {VIEWS[1]: most, VIEWS[2]: takes, VIEWS[3]: together}[chosen](view, variation)
+            {VIEWS[1]: most, VIEWS[2]: takes, VIEWS[3]: together}[chosen](view, variation, head)
     except TandemError as error:
         cards.problem(error)
     st.page_link(
@@ -33,7 +36,7 @@ def page() -> None:
     )
 
 
-def side(view: levers.View) -> None:
+def side(view: levers.View, head: DeltaGenerator) -> None:
     """Scenarios side by side, and the bridge between two of them."""
     names = scenarios.chosen()
     if not 2 <= len(names) <= MOST_SCENARIOS:
@@ -47,7 +50,8 @@ def side(view: levers.View) -> None:
         for name in names
     ]
     answer = compare(found, names)
-    cards.headline(answer, None, (), view.outlook.currency, in_short(view.outlook))
+    with head:
+        cards.headline(answer, None, (), view.outlook.currency, in_short(view.outlook))
     cards.numbers(answer, answer, answer.numbers, view.outlook.currency)
     periods, shares = answer.tables["periods"], answer.tables["bridge"]
     if shares.empty:
@@ -84,11 +88,12 @@ def period(view: levers.View) -> int:
     return labels.index(label)
 
 
-def most(view: levers.View, variation: Variation) -> None:
+def most(view: levers.View, variation: Variation, head: DeltaGenerator) -> None:
     """Each lever over its own range."""
     with st.spinner("Moving each lever over its own range"):
         answer = tornado(variation)
-    cards.headline(answer, None, (), view.outlook.currency, in_short(view.outlook))
+    with head:
+        cards.headline(answer, None, (), view.outlook.currency, in_short(view.outlook))
     table = answer.tables["swings"]
     cards.chart(
         "Which lever matters most?", swings(table, view.symbol), table, "swings",
@@ -98,14 +103,15 @@ def most(view: levers.View, variation: Variation) -> None:
     cards.notes(answer)
 
 
-def takes(view: levers.View, variation: Variation) -> None:
+def takes(view: levers.View, variation: Variation, head: DeltaGenerator) -> None:
     """What each lever alone would have to be."""
     chance = st.segmented_control(
         "Wanted chance", (0.5, 0.8, 0.9), default=0.8, required=True, key="wanted", format_func="{:.0%}".format
     )
     with st.spinner("Seeking the value of each lever"):
         answer = goal_seek(variation, chance)
-    cards.headline(answer, None, (), view.outlook.currency, in_short(view.outlook))
+    with head:
+        cards.headline(answer, None, (), view.outlook.currency, in_short(view.outlook))
     cards.table(
         "What would each lever have to be?", answer.tables["goals"], "goals", columns.GOALS,
         says="Each lever's estimate, the value that reaches the target, and its own past",
@@ -113,7 +119,7 @@ def takes(view: levers.View, variation: Variation) -> None:
     cards.notes(answer)
 
 
-def together(view: levers.View, variation: Variation) -> None:
+def together(view: levers.View, variation: Variation, head: DeltaGenerator) -> None:
     """The chance over the values of two levers."""
     board = {lever.label: lever for lever in view.board}
     left, right = st.columns(2)
@@ -121,7 +127,8 @@ def together(view: levers.View, variation: Variation) -> None:
     down = right.selectbox("Down", [label for label in board if label != across], len(board) - 2, key="down")
     with st.spinner("Forecasting each pair of values"):
         answer = two_levers(variation, board[across], board[down])
-    cards.headline(answer, None, (), view.outlook.currency, in_short(view.outlook))
+    with head:
+        cards.headline(answer, None, (), view.outlook.currency, in_short(view.outlook))
     table = answer.tables["map"]
     cards.chart(
         "How likely is the target?", pairs(table, across, down), table, "pairs",
