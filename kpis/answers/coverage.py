@@ -10,7 +10,7 @@ import pandas as pd
 
 from kpis.answers.answer import Answer
 from kpis.answers.glossary import number
-from kpis.answers.outlook import Landing, Outlook, document, in_words, open_amounts, parts_table, qualified
+from kpis.answers.outlook import Landing, Outlook, document, in_words, parts_table
 from kpis.answers.precedents import OPPORTUNITIES, Precedent, pacing, precedents
 from kpis.answers.precedents import table as precedent_table
 from kpis.answers.words import count, percent
@@ -140,7 +140,7 @@ def _strips(found: Outlook) -> pd.DataFrame:
     """Open qualified amount by expected close within 30, 60 and 90 days; empty where none is known."""
     model = found.model
     close = model.stints.deals["expected_close"].to_numpy()[model.open_deals.row]
-    amount = np.where(qualified(model), open_amounts(model), 0.0)
+    amount = np.where(model.qualified, model.open_amount, 0.0)
     if not (close < NEVER).any():
         return pd.DataFrame(columns=["days", "deals", "amount"])
     rows = []

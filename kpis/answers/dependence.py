@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from kpis.answers.answer import Answer
-from kpis.answers.outlook import Outlook, open_amounts
+from kpis.answers.outlook import Outlook
 from kpis.answers.words import percent
 from kpis.forecast.pivotal import Pivotal, p_hit_if, pivotal
 
@@ -35,7 +35,7 @@ def dependence(found: Outlook) -> Answer:
     if decisive is None:
         why = "the target is met" if current.won >= current.target else "none has a chance of 1 in 10 in it"
         return Answer(question, f"No deal decides {current.label}: {why}.", tables=empty)
-    amounts = open_amounts(found.model)
+    amounts = found.model.open_amount
     biggest = int(np.argmax(amounts))
     _, without = p_hit_if(projection, current.target, biggest)
     name, amount = _names(found, np.array([biggest]))[0], found.say(amounts[biggest])
@@ -92,7 +92,7 @@ def _table(found: Outlook, decisive: Pivotal) -> pd.DataFrame:
     return pd.DataFrame({
         "opportunity_id": _ids(found, deals),
         "name": _names(found, deals),
-        "amount": open_amounts(found.model)[deals],
+        "amount": found.model.open_amount[deals],
         "p_0": projection.deal_p[deals, 0],
         "p_hit_won": decisive.p_won,
         "p_hit_lost": decisive.p_lost,

@@ -11,7 +11,7 @@ import pandas as pd
 
 from kpis.answers.answer import Answer
 from kpis.answers.glossary import number
-from kpis.answers.outlook import Outlook, open_amounts
+from kpis.answers.outlook import Outlook
 from kpis.answers.pipeline import in_order, stage_names
 from kpis.answers.words import percent, plural, signed
 from kpis.engine import NEVER
@@ -208,7 +208,7 @@ def against_crm(found: Outlook) -> pd.DataFrame:
     ``crm_share`` and ``model_share``; ``crm`` is NaN where the CRM gives no percentage.
     """
     model = found.model
-    amount = open_amounts(model)
+    amount = model.open_amount
     frame = pd.DataFrame({
         "stage": stage_names(model),
         "amount": amount,
@@ -240,7 +240,7 @@ def crm_bridge(found: Outlook) -> Answer:
     """
     model, projection = found.model, found.projection
     label, scale = found.landings[0].label, projection.windows[0].scale
-    amount = open_amounts(model)
+    amount = model.open_amount
     close = model.stints.deals["expected_close"].to_numpy()[model.open_deals.row]
     promised = crm_probability(found.dataset, model)
     stages = against_crm(found)

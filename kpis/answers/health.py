@@ -11,7 +11,7 @@ from kpis.answers.assists import assists
 from kpis.answers.dependence import dependence
 from kpis.answers.explain import reasons
 from kpis.answers.glossary import number
-from kpis.answers.outlook import Outlook, open_amounts
+from kpis.answers.outlook import Outlook
 from kpis.answers.outlook import number as finite
 from kpis.answers.pipeline import deal_table, expected_now
 from kpis.answers.words import percent, plural
@@ -93,7 +93,7 @@ def _sentence(found: Outlook, risks: pd.DataFrame, at_risk: float, share: float 
 
 def _risks(found: Outlook) -> pd.DataFrame:
     """One row a rule that the data support, the most money at risk first."""
-    raised, worth, amount = found.model.flags, expected_now(found), open_amounts(found.model)
+    raised, worth, amount = found.model.flags, expected_now(found), found.model.open_amount
     rows = [
         (risk.flag, int(on.sum()), float(amount[on].sum()), float(worth[on].sum()), risk.blocker, risk.why)
         for risk, on in zip(raised.known, raised.raised, strict=True)

@@ -11,7 +11,7 @@ import pandas as pd
 from kpis.answers.answer import Answer
 from kpis.answers.board import Lever, lever_board, set_to
 from kpis.answers.dependence import dependence
-from kpis.answers.outlook import Landing, Outlook, due, open_amounts
+from kpis.answers.outlook import Landing, Outlook
 from kpis.answers.pipeline import expected_now
 from kpis.answers.words import count, percent, plural
 from kpis.engine import NEVER
@@ -110,7 +110,7 @@ def _open_deals(found: Outlook) -> Iterator[tuple[str, str]]:
     due = close <= day_n(period.end)
     if not due.any():
         return
-    amount = open_amounts(model)[due].sum()
+    amount = model.open_amount[due].sum()
     won = float(expected_now(found)[due].sum())
     said = f"{plural(due.sum(), 'open deal')} worth {found.say(amount)} are set to close by the end of {period.label}"
     yield period.label, f"{said}; about {found.say(won)} of them will be won by then, the rest slips or is lost."
@@ -159,7 +159,7 @@ def _of_gap(found: Outlook, w: int) -> Iterator[Step]:
 
 def _share_won(found: Outlook, w: int) -> float:
     """Share of the open qualified amount due in a period that is expected to be won in it."""
-    counted, projection = due(found.model)[w], found.projection
+    counted, projection = found.model.due[w].deals, found.projection
     won = float(projection.deal_amount[counted] @ projection.deal_p[counted, w])
     return projection.windows[w].scale * won / found.landings[w].open_qualified
 
@@ -217,7 +217,7 @@ def _of_overdue(found: Outlook) -> Iterator[Step]:
     close = model.stints.deals["expected_close"].to_numpy()[model.open_deals.row]
     overdue = (close < NEVER) & (close <= model.today)
     if overdue.any():
-        amount = found.say(float(open_amounts(model)[overdue].sum()))
+        amount = found.say(float(model.open_amount[overdue].sum()))
         step = f"Set a new close date for {plural(overdue.sum(), 'open deal')} past theirs ({amount}), or close them"
         reason = "dates alone win nothing: the forecast counts on deals, not on their dates"
         yield Step(SALES, step, "They cannot close when they are set to", found.landings[0].label, None, reason)

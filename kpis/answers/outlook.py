@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from kpis.answers.funnel import Funnel, funnel
@@ -18,7 +17,7 @@ from kpis.dataset import Dataset
 from kpis.engine import NEVER
 from kpis.forecast.backtest import MODEL, Record
 from kpis.forecast.levers import stage_rates
-from kpis.forecast.model import Model
+from kpis.forecast.model import Due, Model
 from kpis.forecast.projection import Course, Projection, as_usual, project
 from kpis.forecast.required import ALL, Required, last_useful_days, required
 from kpis.forecast.revenue import SHOCK
@@ -145,10 +144,9 @@ def outlook(
     targets = targets_for(dataset, model.periods, assumptions.targets)
     rates = rates or funnel(dataset)
     warnings += rates.missing
-    counted = due(model)
     warnings += _due_notes(model)
     landings = tuple(
-        _landing(projection, dataset, w, targets[w], counted[w], rates, warnings) for w in range(len(targets))
+        _landing(projection, dataset, w, targets[w], model.due[w], rates, warnings) for w in range(len(targets))
     )
     return Outlook(dataset, model, projection, record, landings, rates, tuple(dict.fromkeys(warnings)))
 
@@ -158,13 +156,13 @@ def _landing(
     dataset: Dataset,
     w: int,
     target: float | None,
-    counted: np.ndarray,
+    due: Due,
     rates: Funnel,
     warnings: list[str],
 ) -> Landing:
     window = projection.windows[w]
     label = window.period.label
-    amount = float(open_amounts(projection.model)[counted].sum())
+    amount = due.amount
     p_hit = coverage = required_coverage = pipeline = gap = None
     need: Required | None = None
     if target is None:
@@ -173,7 +171,7 @@ def _landing(
         )
     else:
         p_hit = window.p_hit(target)
-        need = required(projection, w, target, dataset.settings.confidence, SHOCK[w], counted)
+        need = required(projection, w, target, dataset.settings.confidence, SHOCK[w], due.counted)
         to_go = target - window.won
         if to_go <= 0:
             warnings.append(f"{label}: the target is met, so there is nothing left to cover")
@@ -223,38 +221,12 @@ def _times(a: float | None, b: float | None) -> float | None:
     return None if a is None or b is None else a * b
 
 
-def qualified(model: Model) -> np.ndarray:
-    """Whether each open deal is in a qualified stage."""
-    return np.array(model.stints.stages.qualified, dtype=bool)[model.open_deals.stage]
-
-
-def open_amounts(model: Model) -> np.ndarray:
-    """Last known amount of each open deal, as on the CRM's screen (with stand-ins where there is none)."""
-    return model.amounts.known[model.open_deals.row]
-
-
-def due(model: Model) -> list[np.ndarray]:
-    """Positions of the open qualified deals that count for each period.
-
-    Those expected to close in it; all of them for each where no expected close of an open deal is known.
-    """
-    close = _expected_close(model)
-    if not (close < NEVER).any():
-        return [np.flatnonzero(qualified(model))] * len(model.periods)
-    inside = [(close >= day_n(p.start)) & (close <= day_n(p.end)) for p in model.periods]
-    return [np.flatnonzero(qualified(model) & x) for x in inside]
-
-
-def _expected_close(model: Model) -> np.ndarray:
-    return model.stints.deals["expected_close"].to_numpy()[model.open_deals.row]
-
-
 def _due_notes(model: Model) -> list[str]:
     """Which open deals count for no period, or for each."""
-    close = _expected_close(model)
+    close = model.expected_close
     if not (close < NEVER).any():
         return ["No expected close of an open deal is known at this day: each period is compared with all open deals"]
-    overdue = int((qualified(model) & (close < day_n(model.periods[0].start)) & (open_amounts(model) > 0)).sum())
+    overdue = int((model.qualified & (close < day_n(model.periods[0].start)) & (model.open_amount > 0)).sum())
     if not overdue:
         return []
     return [f"{overdue:,} open qualified deals have an expected close before this period: they cover no period"]

@@ -9,7 +9,7 @@ import pandas as pd
 
 from kpis.answers.answer import Answer
 from kpis.answers.glossary import number
-from kpis.answers.outlook import Outlook, document, headline, in_words, open_amounts, parts_table, qualified
+from kpis.answers.outlook import Outlook, document, headline, in_words, parts_table
 from kpis.answers.words import plural
 from kpis.engine import NEVER
 from kpis.forecast.model import Model
@@ -95,8 +95,8 @@ def deal_table(found: Outlook) -> pd.DataFrame:
             "age_band": [_age_band(a) for a in age],
             "pushes": pushes,
             "pushed": np.array(PUSHED)[np.minimum(pushes, len(PUSHED) - 1)],
-            "qualified": qualified(model),
-            "amount": open_amounts(model),
+            "qualified": model.qualified,
+            "amount": model.open_amount,
             "amount_if_won": found.projection.deal_amount,
             "expected_close": [None if c >= NEVER else day_of(c) for c in close],
             **{f"p_{w}": p[:, w] for w in range(p.shape[1])},

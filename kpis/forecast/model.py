@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from kpis.dataset import Dataset
-from kpis.engine import collect
+from kpis.engine import NEVER, collect
 from kpis.errors import NotEnoughData
 from kpis.forecast.amounts import Amounts, fit_amounts, is_open
 from kpis.forecast.creation import MARK_DAYS, Creation, forecast_creation
@@ -52,6 +52,25 @@ class Groups:
     n: np.ndarray
     total: np.ndarray
     squares: np.ndarray
+
+
+@dataclass(frozen=True)
+class Due:
+    """The open qualified deals that count for a period.
+
+    Parameters
+    ----------
+    deals
+        Positions in the model's open deals.
+    amount
+        Sum of their last known amounts.
+    counted
+        The same deals as counts.
+    """
+
+    deals: np.ndarray
+    amount: float
+    counted: Groups
 
 
 @dataclass(frozen=True)
@@ -121,6 +140,38 @@ class Model:
         frame = self.dataset.frame("opportunities", self.dataset.engine.cursor())
         text = dict.fromkeys(("opportunity_id", "name", "account_id", "next_step"), "text")
         return collect(frame.filter(nw.col("closed_at_n").is_null()), text).set_index("opportunity_id")
+
+    @cached_property
+    def qualified(self) -> np.ndarray:
+        """(open deals,) whether each is in a qualified stage."""
+        return np.array(self.stints.stages.qualified, dtype=bool)[self.open_deals.stage]
+
+    @cached_property
+    def open_amount(self) -> np.ndarray:
+        """(open deals,) last known amount, as on the CRM's screen (with stand-ins where there is none)."""
+        return self.amounts.known[self.open_deals.row]
+
+    @cached_property
+    def expected_close(self) -> np.ndarray:
+        """(open deals,) whole-number day each is expected to close; NEVER where none is known."""
+        return self.stints.deals["expected_close"].to_numpy()[self.open_deals.row]
+
+    @cached_property
+    def due(self) -> tuple[Due, ...]:
+        """The open qualified deals that count for each period.
+
+        Those expected to close in it; all of them for each where no expected close of an open deal is known.
+        """
+        close, counts = self.expected_close, self.qualified
+        if (close < NEVER).any():
+            due = [counts & (close >= day_n(p.start)) & (close <= day_n(p.end)) for p in self.periods]
+        else:
+            due = [counts] * len(self.periods)
+        return tuple(Due(d, float(self.open_amount[d].sum()), self.counted(d)) for d in map(np.flatnonzero, due))
+
+    def counted(self, deals: np.ndarray) -> Groups:
+        """Some of the open deals (positions) as counts."""
+        return _count(self.groups, self.open_deals.group[deals], self.open_deals.amount[deals])
 
     @cached_property
     def flags(self) -> Flags:

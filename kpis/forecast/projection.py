@@ -132,22 +132,21 @@ class Projection:
         """(open deals,) expected amount if won, with the size that is assumed."""
         return self.model.open_deals.amount * _open_size(self.assumptions)
 
-    def split(self, w: int, deals: np.ndarray) -> tuple[Cells, Cells]:
-        """A window's open deals in two parts: these (positions in ``model.open_deals``), and all others."""
-        group, amount = self.model.open_deals.group[deals], self.deal_amount[deals]
-        size = len(self.held.n)
-        size, held = len(self.held.n), self.held
-        n, total, squares = (np.bincount(group, x, size) for x in (np.ones(len(group)), amount, amount**2))
-        these = replace(held, n=n, total=total, squares=squares)
-        some = held.n - n > 0.5
-        others = replace(held, n=held.n - n, total=(held.total - total) * some, squares=(held.squares - squares) * some)
+    def split(self, w: int, part: Groups) -> tuple[Cells, Cells]:
+        """A window's open deals in two: these (as the model counts them), and all others."""
+        these, held = _scaled(part, _open_size(self.assumptions)), self.held
+        some = held.n - these.n > 0.5
+        others = replace(
+            held, n=held.n - these.n, total=(held.total - these.total) * some,
+            squares=(held.squares - these.squares) * some,
+        )  # fmt: skip
         # The bins stay those of all deals, so that nothing else changes with the deals set apart.
-        bins = _bins(self.held)
+        bins = _bins(held)
         return _cells(self.model, these, self.group_p[w], bins), _cells(self.model, others, self.group_p[w], bins)
 
     def without(self, w: int, deals: np.ndarray) -> Window:
         """A window as it would be without these open deals (positions in ``model.open_deals``)."""
-        return replace(self.windows[w], open_deals=self.split(w, deals)[1])
+        return replace(self.windows[w], open_deals=self.split(w, self.model.counted(deals))[1])
 
     @cached_property
     def eventual(self) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import ndtri
 
+from kpis.forecast.model import Groups
 from kpis.forecast.projection import Projection
 from kpis.forecast.revenue import POINTS, Arrivals, Cells, Series, Together, shock_sigma
 from kpis.pipeline.stints import WON
@@ -48,9 +49,7 @@ class Required:
     reasons: tuple[str, ...] = ()
 
 
-def required(
-    projection: Projection, w: int, target: float, confidence: float, shock: float, due: np.ndarray | None = None
-) -> Required:
+def required(projection: Projection, w: int, target: float, confidence: float, shock: float, due: Groups) -> Required:
     """Solve P(landing >= target) = confidence in window ``w``, once for open deals and once for new ones.
 
     log phi = k log phi_due + log phi_others + log phi_new for the required pipeline, log phi_open + k log phi_new for
@@ -59,7 +58,7 @@ def required(
     Parameters
     ----------
     due
-        Positions in ``model.open_deals`` of the deals that count for the window; None: all open deals.
+        The open deals that count for the window, as the model counts them.
     """
     window = projection.windows[w]
     to_go = (target - window.won) / window.scale
@@ -68,14 +67,13 @@ def required(
     last = _last_useful(projection, projection.value_created, _usual(projection))[w]
     today = projection.model.today
     reasons = [] if last is not None else [TOO_LATE]
-    due = np.arange(len(projection.model.open_deals.row)) if due is None else due
     counted, others = projection.split(w, due)
     if to_go <= 0:
         return Required(0.0, window.scale * others.expected, 0.0, last, tuple(reasons))
     most = LARGEST * window.open_deals.expected / counted.expected if counted.expected > 0 else LARGEST
     times = _times(counted, Together((others, window.new)), to_go, confidence, shock, most)
     from_open = None if times is None else window.scale * (times * counted.expected + others.expected)
-    if times is None and len(due):
+    if times is None and due.n.any():
         reasons.append(
             f"not even {LARGEST:.0f} times what today's open deals bring would do: it has to come from new ones"
         )

@@ -11,7 +11,7 @@ from xlsxwriter.utility import xl_rowcol_to_cell
 from xlsxwriter.workbook import Workbook
 from xlsxwriter.worksheet import Worksheet
 
-from kpis.answers.outlook import Outlook, due, open_amounts
+from kpis.answers.outlook import Outlook
 
 SHEET = "Model"
 NOTES = (
@@ -60,10 +60,10 @@ def inputs(found: Outlook) -> Inputs:
     """Gather the open deals by stage and the deals to come by period of creation."""
     model, projection = found.model, found.projection
     stage, n = model.open_deals.stage, len(model.stages)
-    amount, known = projection.deal_amount, open_amounts(model)
+    amount, known = projection.deal_amount, model.open_amount
     total = np.bincount(stage, amount, n)
     won = np.stack([np.bincount(stage, amount * p, n) for p in projection.deal_p.T], axis=1)
-    counted = due(model)
+    counted = [x.deals for x in model.due]
     dated = [np.bincount(stage[x], known[x], n) for x in counted]
     brought = [float(amount[x] @ p[x]) for x, p in zip(counted, projection.deal_p.T, strict=True)]
     days = np.searchsorted(np.array(model.ends) - model.today, np.arange(1, len(projection.per_day) + 1))

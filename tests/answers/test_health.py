@@ -13,7 +13,7 @@ import pytest
 from kpis.answers.assists import TYPES, agreed, assists, titles
 from kpis.answers.dependence import dependence
 from kpis.answers.health import deal_health, document
-from kpis.answers.outlook import open_amounts, outlook
+from kpis.answers.outlook import outlook
 from kpis.answers.pipeline import COMPOSITIONS, deal_table, pipeline_health
 from kpis.answers.words import percent
 from kpis.assumptions import Assumptions
@@ -62,7 +62,7 @@ def test_money_at_risk_by_flag(found):
     assert table["at_risk"].is_monotonic_decreasing
     for risk, on in zip(flags.known, flags.raised, strict=True):
         assert table.loc[risk.flag, "deals"] == on.sum()
-        assert table.loc[risk.flag, "amount"] == pytest.approx(open_amounts(found.model)[on].sum())
+        assert table.loc[risk.flag, "amount"] == pytest.approx(found.model.open_amount[on].sum())
         assert table.loc[risk.flag, "at_risk"] == pytest.approx(worth[on].sum())
     first = answer.tables["risks"].iloc[0]
     assert f"{first['flag']} ({first['deals']} deals" in answer.sentence
@@ -113,7 +113,7 @@ def test_what_the_outcome_depends_on(found):
     assert (table["p_hit_won"] > found.landings[0].p_hit).all()
     assert (table["p_hit_lost"] < found.landings[0].p_hit).all()
     biggest = told["without_biggest"]
-    amounts = open_amounts(found.model)
+    amounts = found.model.open_amount
     assert biggest["amount"] == amounts.max()
     assert biggest["p_hit"] <= biggest["instead_of"] == found.landings[0].p_hit
     assert f"{percent(biggest['p_hit'])} instead of {percent(biggest['instead_of'])}" in answer.sentence

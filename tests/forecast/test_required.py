@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
+from kpis.forecast import required as solver
 from kpis.forecast.calibration import neutral
-from kpis.forecast.required import ALL, LARGEST, TOO_LATE, last_useful_days, required
+from kpis.forecast.required import ALL, LARGEST, TOO_LATE, Required, last_useful_days
 from kpis.forecast.revenue import Arrivals, Cells, Together
 from kpis.pipeline.stints import LOST, WON
 
@@ -46,7 +47,7 @@ def projection(
 ):
     """What the solver reads of a projection: one window, one class, one stage, new deals worth 100 when won.
 
-    Of two open deals the first stands for ``open_deals`` and counts for the window, the second for ``others``.
+    ``open_deals`` count for the window where any deal is due, ``others`` never.
     """
     value = np.full((30, 1), 50.0) if value is None else np.array(value, dtype=float)
     atom = {WON: (0.0, 0.0), LOST: (0.0, 0.0)} | (atom or {})
@@ -59,16 +60,19 @@ def projection(
                 won=won, scale=scale, calibration=neutral(1), open_deals=Together((open_deals, others)), new=new
             )
         ],
-        split=lambda _w, due: (open_deals, others) if len(due) else (NOTHING, Together((open_deals, others))),
-        model=SimpleNamespace(
-            today=TODAY, atom=atom, segments=segments or {}, open_deals=SimpleNamespace(row=np.arange(2))
-        ),
+        split=lambda _w, due: (open_deals, others) if due.n.any() else (NOTHING, Together((open_deals, others))),
+        model=SimpleNamespace(today=TODAY, atom=atom, segments=segments or {}),
         marks=marks,
         assumptions=SimpleNamespace(deal_size=1.0),
         value_created=value,
         eventual=np.array([[eventual]]),
         worth_created=lambda mix: value * mix[0, 0] / 100,
     )
+
+
+def required(projection, w: int, target: float, confidence: float, shock: float, due: float = 1.0) -> Required:
+    """With a deal due in the window unless said otherwise."""
+    return solver.required(projection, w, target, confidence, shock, SimpleNamespace(n=np.array([due])))
 
 
 def test_many_small_deals_against_the_normal_closed_form():
@@ -101,7 +105,7 @@ def test_only_the_deals_that_are_due_are_multiplied():
     for _ in range(50):
         k = (500.0 + Z80 * np.sqrt(160 * k + 800)) / 200
     p = projection(cells(1_000, 0.2, 1.0), others=cells(5_000, 0.2, 1.0))
-    found = required(p, 0, 1500.0, 0.8, 0.0, np.array([0]))
+    found = required(p, 0, 1500.0, 0.8, 0.0)
     assert found.times == pytest.approx(k, rel=2e-3)
     # What all open deals must bring together: 200 k + 1,000.
     assert found.from_open == pytest.approx(200 * k + 1000, rel=2e-3)
@@ -109,10 +113,10 @@ def test_only_the_deals_that_are_due_are_multiplied():
 
 def test_with_no_deal_due_there_is_nothing_to_multiply():
     p = projection(cells(1_000, 0.2, 1.0))
-    found = required(p, 0, 1500.0, 0.8, 0.0, np.zeros(0, dtype=int))
+    found = required(p, 0, 1500.0, 0.8, 0.0, due=0.0)
     assert (found.times, found.from_open) == (None, None)
     assert not any("open deals" in reason for reason in found.reasons)
-    assert required(p, 0, 100.0, 0.8, 0.0, np.zeros(0, dtype=int)).times == 0.0
+    assert required(p, 0, 100.0, 0.8, 0.0, due=0.0).times == 0.0
 
 
 @pytest.mark.parametrize(("shock", "confidence"), [(0.3, 0.8), (0.5, 0.95), (0.1, 0.6)])
