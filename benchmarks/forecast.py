@@ -32,6 +32,7 @@ from benchmarks.truth import Truth, draw_truth  # noqa: E402
 from kpis.dataset import Dataset  # noqa: E402
 from kpis.errors import TandemError  # noqa: E402
 from kpis.forecast.backtest import MODEL, PHASES, Origin, backtest, choose, history_of_forecasts, scores  # noqa: E402
+from kpis.forecast.model import fit  # noqa: E402
 from kpis.forecast.rules import RULES  # noqa: E402
 from kpis.periods import Calendar, day_n, day_of  # noqa: E402
 from kpis.pipeline.stints import stints  # noqa: E402
@@ -89,6 +90,7 @@ def real(folder: Path, grain: str) -> pd.DataFrame:
 
     calendar = Calendar(grain)
     data = read([folder], settings=Settings(grain=grain)).dataset
+    fit(data)  # says what is missing where there can be no forecast
     origins = backtest(data, calendar)
     booked = _bookings(data)
     rows: list[dict[str, object]] = []
