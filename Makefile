@@ -10,7 +10,7 @@ STREAMLIT = $(PY) -m streamlit run app.py --server.port $(PORT)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help app serve test lint unit browser screens chromium format bench-forecast bench-revenue bench-measures bench-intake lock clean
+.PHONY: help app serve test lint unit browser screens chromium format bench-forecast bench-revenue bench-measures bench-intake bench-latency lock clean
 
 help: ## List the commands
 	@echo "Usage: make COMMAND [PORT=8501] [PYTHON=python3]"
@@ -63,6 +63,9 @@ bench-measures: $(VENV)/.app ## Time all measures on 100,000 opportunities
 
 bench-intake: $(VENV)/.app ## Time the reading of a million opportunities, beside pandas
 	@$(PY) benchmarks/intake.py --write
+
+bench-latency: $(VENV)/.test chromium ## Time a moved slider in a browser, beside an empty Streamlit fragment
+	@$(PY) benchmarks/latency.py --write
 
 # One version of everything, from the oldest Python to the newest, so that numbers do not depend on it.
 COMPILE = compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest \
