@@ -10,7 +10,7 @@ STREAMLIT = $(PY) -m streamlit run app.py --server.port $(PORT)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help app serve test lint unit browser screens chromium format bench-forecast bench-revenue bench-measures bench-intake bench-latency lock clean
+.PHONY: help app serve test lint unit browser screens chromium nginx format bench-forecast bench-revenue bench-measures bench-intake bench-latency lock clean
 
 help: ## List the commands
 	@echo "Usage: make COMMAND [PORT=8501] [PYTHON=python3]"
@@ -35,7 +35,7 @@ lint: $(VENV)/.test ## Check style, formatting and the direction of imports
 unit: $(VENV)/.test ## Run the tests that need no browser, on all cores
 	@$(PY) -m pytest --ignore tests/browser --numprocesses auto --maxprocesses 4 --dist worksteal
 
-browser: $(VENV)/.test chromium ## Run the tests in a browser
+browser: $(VENV)/.test chromium nginx ## Run the tests in a browser
 	@$(PY) -m pytest tests/browser
 
 screens: $(VENV)/.test chromium ## Take a picture of every page into docs/screens
@@ -47,6 +47,13 @@ chromium: ## Install Chromium from Debian if there is none (as root)
 		apt-get update -qq && \
 		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
 	else echo "No Chromium, so the browser tests are skipped. Install it with: sudo apt-get install chromium"; fi
+
+nginx: ## Install nginx from Debian if there is none (as root): the tests of deploy/ run it
+	@command -v nginx >/dev/null || /usr/sbin/nginx -v 2>/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nginx-light >/dev/null; \
+	else echo "No nginx, so the tests of deploy/ are skipped. Install it with: sudo apt-get install nginx-light"; fi
 
 format: $(VENV)/.test ## Put the code into the house's format
 	@$(VENV)/bin/ruff check --quiet --fix-only
