@@ -10,7 +10,7 @@ STREAMLIT = $(PY) -m streamlit run app.py --server.port $(PORT)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help app serve test lint unit browser screens chromium nginx format bench-forecast bench-revenue bench-measures bench-intake bench-latency lock clean
+.PHONY: help app serve test lint unit browser screens chromium nginx format bench-forecast bench-revenue bench-measures bench-intake bench-latency bench-load fuzz lock clean
 
 help: ## List the commands
 	@echo "Usage: make COMMAND [PORT=8501] [PYTHON=python3]"
@@ -73,6 +73,12 @@ bench-intake: $(VENV)/.app ## Time the reading of a million opportunities, besid
 
 bench-latency: $(VENV)/.test chromium ## Time a moved slider in a browser, beside an empty Streamlit fragment
 	@$(PY) benchmarks/latency.py --write
+
+bench-load: $(VENV)/.test nginx ## Time the sliders of 25 people at once, through nginx (20 minutes)
+	@$(PY) benchmarks/load.py --write
+
+fuzz: $(VENV)/.test ## Random uploads, levers and pages for MINUTES=5
+	@$(PY) -m tests.fuzz $(or $(MINUTES),5)
 
 # One version of everything, from the oldest Python to the newest, so that numbers do not depend on it.
 COMPILE = compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest \

@@ -1,0 +1,42 @@
+"""The random tests for as long as asked: ``make fuzz MINUTES=5``. Each round has a seed of its own, which is printed."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROUND = "40"
+"""Examples a round."""
+
+
+def main() -> None:
+    """Run rounds until the time is over; end at the first that fails, with its output."""
+    minutes = float(sys.argv[1]) if len(sys.argv) > 1 else 5.0
+    began, rounds, examples = time.monotonic(), 0, 0
+    while time.monotonic() < began + 60 * minutes:
+        rounds += 1
+        seed = int(time.time())
+        words = [sys.executable, "-m", "pytest", "-q", "tests/fuzz", "--hypothesis-show-statistics"]
+        done = subprocess.run(
+            [*words, f"--hypothesis-seed={seed}"],
+            cwd=Path(__file__).resolve().parents[2],
+            env={**os.environ, "FUZZ_EXAMPLES": ROUND},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        examples += sum(map(int, re.findall(r"(\d+) passing examples", done.stdout)))
+        if done.returncode:
+            sys.exit(f"{done.stdout}\nRound {rounds} with seed {seed} failed.")
+        sys.stdout.write(f"round {rounds}, seed {seed}: passed; {examples} examples so far\n")
+        sys.stdout.flush()
+    minutes = (time.monotonic() - began) / 60
+    sys.stdout.write(f"{rounds} rounds, {examples} examples in {minutes:.1f} minutes, no failure\n")
+
+
+if __name__ == "__main__":
+    main()
