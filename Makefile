@@ -10,7 +10,7 @@ STREAMLIT = $(PY) -m streamlit run app.py --server.port $(PORT)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help app serve test lint unit browser screens chromium nginx format bench-forecast bench-revenue bench-measures bench-intake bench-latency bench-load fuzz lock clean
+.PHONY: help app serve test lint unit browser test-engines screens chromium nginx format bench-forecast bench-revenue bench-measures bench-intake bench-scale bench-latency bench-load fuzz lock clean
 
 help: ## List the commands
 	@echo "Usage: make COMMAND [PORT=8501] [PYTHON=python3]"
@@ -25,7 +25,7 @@ serve: $(VENV)/.app ## Serve Tandem to the network, without opening a browser
 	@echo "Tandem: port $(PORT) on every address of this machine (Ctrl-C stops it)"
 	@exec $(STREAMLIT) --server.headless true
 
-test: lint unit browser ## Install what tests need and run everything
+test: lint unit browser test-engines ## Install what tests need and run everything
 
 lint: $(VENV)/.test ## Check style, formatting and the direction of imports
 	@$(VENV)/bin/ruff check
@@ -33,10 +33,13 @@ lint: $(VENV)/.test ## Check style, formatting and the direction of imports
 	@$(VENV)/bin/lint-imports --no-logo
 
 unit: $(VENV)/.test ## Run the tests that need no browser, on all cores
-	@$(PY) -m pytest --ignore tests/browser --numprocesses auto --maxprocesses 4 --dist worksteal
+	@$(PY) -m pytest --ignore tests/browser --ignore tests/engines --numprocesses auto --maxprocesses 4 --dist worksteal
 
 browser: $(VENV)/.test chromium nginx ## Run the tests in a browser
 	@$(PY) -m pytest tests/browser
+
+test-engines: $(VENV)/.engines ## Compare DuckDB, PostgreSQL and Spark on the same data (as part of test: without what takes minutes)
+	@TANDEM_REQUIRE_ENGINES=1 $(PY) -m pytest tests/engines $(if $(filter test,$(MAKECMDGOALS)),-m "not thorough")
 
 screens: $(VENV)/.test chromium ## Take a picture of every page into docs/screens
 	@$(PY) -m tests.browser.screens
@@ -71,6 +74,9 @@ bench-measures: $(VENV)/.app ## Time all measures on 100,000 opportunities
 bench-intake: $(VENV)/.app ## Time the reading of a million opportunities, beside pandas
 	@$(PY) benchmarks/intake.py --write
 
+bench-scale: $(VENV)/.engines ## Time everything from 10,000 to 10 million opportunities, on DuckDB, Spark and pandas
+	@$(PY) benchmarks/scale.py --write
+
 bench-latency: $(VENV)/.test chromium ## Time a moved slider in a browser, beside an empty Streamlit fragment
 	@$(PY) benchmarks/latency.py --write
 
@@ -88,6 +94,7 @@ lock: $(VENV)/.created ## Refresh the exact versions from the ranges in pyprojec
 	@uv --version >/dev/null 2>&1 || $(PY) -m pip install --quiet uv
 	@PATH="$$PATH:$(VENV)/bin" uv pip $(COMPILE) --output-file requirements.txt
 	@PATH="$$PATH:$(VENV)/bin" uv pip $(COMPILE) --output-file requirements-test.txt --group test --constraints requirements.txt
+	@PATH="$$PATH:$(VENV)/bin" uv pip $(COMPILE) --output-file requirements-engines.txt --group test --group engines --constraints requirements-test.txt
 
 clean: ## Remove everything that was installed or cached
 	@rm -rf $(VENV) $(BENCH) test-results .pytest_cache .ruff_cache .import_linter_cache .hypothesis
@@ -107,6 +114,10 @@ $(VENV)/.app: requirements.txt $(VENV)/.created
 	@touch $@
 
 $(VENV)/.test: requirements-test.txt $(VENV)/.created
+	@$(call install,$<)
+	@touch $@
+
+$(VENV)/.engines: requirements-engines.txt $(VENV)/.test
 	@$(call install,$<)
 	@touch $@
 

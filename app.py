@@ -11,7 +11,7 @@ from streamlit.runtime.pages_manager import PagesManager
 # moved lever five times slower.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from ui import meeting, state
+from ui import keeping, meeting, state
 from ui.cards import plain, small
 
 PICTURES = Path(__file__).parent / "ui"
@@ -175,7 +175,9 @@ def frame() -> None:
         for section, pages in sections.items():
             links(section, pages, page)
         st.divider()
-        st.page_link(
+        data = st.container()
+        keeping.choose()
+        data.page_link(
             "pages/data/load.py",
             label=plain(state.intake().dataset.name),
             icon=":material/database:",

@@ -1,6 +1,7 @@
 """How fast intake reads, and in how much memory, beside ``pandas.read_csv`` of the same files in the same run.
 
-Each reading runs in a process of its own; CSV files are read without starting others. The time to import the
+The same rows as Parquet, which brings its types, are read beside it. Each reading runs in a process of its own; CSV
+files are read without starting others. The time to import the
 libraries is left out of both, their memory is not. Linux only.
 """
 
@@ -16,6 +17,7 @@ from datetime import date
 from pathlib import Path
 from statistics import median
 
+import duckdb
 import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -40,6 +42,11 @@ wall, used = time.perf_counter() - wall, cpu() - before
 peak = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
 print(json.dumps([rows, wall, used, peak / 2**20]))
 """
+PARQUET = "intake, of Parquet"
+_INTAKE = (
+    "import pandas, pyarrow, pyarrow.parquet, scipy.optimize\nfrom kpis.intake import read",
+    "intake = read(sys.argv[1:])\nrows = sum(file.read for file in intake.files)",
+)
 READERS = {
     "pandas.read_csv": (
         "import pandas as pd",
@@ -54,10 +61,8 @@ for n, path in enumerate(sys.argv[1:]):
     rows += engine.execute(f"SELECT count(*) FROM t{n}").fetchone()[0]
 """,
     ),
-    "intake": (
-        "import pandas, pyarrow, scipy.optimize\nfrom kpis.intake import read",
-        "intake = read(sys.argv[1:])\nrows = sum(file.read for file in intake.files)",
-    ),
+    "intake": _INTAKE,
+    PARQUET: _INTAKE,
 }
 
 
@@ -76,17 +81,25 @@ def company(folder: Path, opportunities: int) -> list[Path]:
             for copy in range(opportunities // SEED):
                 file.write(("\n" + body).replace("\nO-", f"\nO{copy}-")[1:])
         paths.append(path)
+        duckdb.execute(
+            f"COPY (FROM read_csv('{path}', sample_size=-1)) TO '{path.with_suffix('.parquet')}' (FORMAT parquet)"
+        )
     return paths
 
 
 def measure(reader: str, paths: list[Path]) -> tuple[int, float, float, float]:
     """Rows, seconds of wall clock and of CPU, and gigabytes at the peak."""
     imports, work = READERS[reader]
+    paths = _read_by(reader, paths)
     done = subprocess.run(  # noqa: S603  our own script
         [sys.executable, "-c", _MEASURE.format(imports=imports, work=work), *map(str, paths)],
         capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
     )  # fmt: skip
     return tuple(json.loads(done.stdout.splitlines()[-1]))
+
+
+def _read_by(reader: str, paths: list[Path]) -> list[Path]:
+    return [path.with_suffix(".parquet") for path in paths] if reader == PARQUET else paths
 
 
 def compare(paths: list[Path], times: int) -> list[dict[str, str]]:
@@ -102,7 +115,7 @@ def compare(paths: list[Path], times: int) -> list[dict[str, str]]:
         rows.append(
             {
                 "rows": f"{count:,.0f}",
-                "MB": f"{sum(p.stat().st_size for p in paths) / 1e6:,.0f}",
+                "MB": f"{sum(p.stat().st_size for p in _read_by(reader, paths)) / 1e6:,.0f}",
                 "reader": reader,
                 "rows/s": f"{count / wall:,.0f}",
                 "wall, s": f"{wall:.1f}",

@@ -9,7 +9,7 @@ import typer
 # Before numpy is loaded: the matrices are small, and fits already run side by side.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from kpis.commands import compare, data, forecast, health, measures, report, waterfall
+from kpis.commands import compare, data, forecast, health, measures, report, waterfall, workspaces
 from kpis.commands.options import tell
 from kpis.errors import NotEnoughData, TandemError
 
@@ -33,6 +33,8 @@ for command in (
     waterfall.waterfall,
     compare.compare,
     report.report,
+    workspaces.keep,
+    workspaces.ledger,
 ):
     app.command()(command)
 

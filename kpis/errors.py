@@ -35,3 +35,7 @@ class AssumptionError(TandemError):
 
 class NotEnoughData(TandemError):
     """The data cannot support the question; the headless commands exit 1 on it."""
+
+
+class StoreError(TandemError):
+    """What is kept cannot be reached, read or written."""

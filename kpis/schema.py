@@ -36,6 +36,12 @@ DUCKDB_TYPE: dict[str, str] = {
 }
 """How each kind is stored. Flags are 0/1 whole numbers so that they can be summed."""
 
+SPARK_TYPE: dict[str, str] = {
+    **DUCKDB_TYPE,
+    **dict.fromkeys(("id", "text", "category"), "STRING"),
+}
+"""The same where Spark's names of types are spoken."""
+
 
 @dataclass(frozen=True)
 class Column:

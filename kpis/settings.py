@@ -41,11 +41,13 @@ class Agreement(BaseModel):
 
 
 class Connection(BaseModel):
-    """Which tables of a database are read; its address is given beside the files, its password by the environment."""
+    """What is read of a database, and how much at once; its address is given beside the files."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     tables: dict[str, str] = Field(default_factory=dict, description="Table of the dictionary -> its name there.")
+    rows: int = Field(5_000_000, gt=0, description="The most rows that one query may give.")
+    seconds: int = Field(300, gt=0, description="The longest that one query may take.")
 
 
 class Settings(BaseModel):

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from kpis.dataset import Dataset
-from kpis.engine import Engine
+from kpis.engine import Embedded
 from kpis.periods import day_of
 from kpis.schema import DUCKDB_TYPE, TABLES
 from kpis.settings import Settings
@@ -25,7 +25,7 @@ def dataset(
 
     ``newest`` defaults to the newest creation, close or change.
     """
-    engine = Engine()
+    engine = Embedded()
     present: dict[str, frozenset[str]] = {}
     for name, rows in tables.items():
         spec = TABLES[name]

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+# Nothing is ever kept beside what a person keeps on this machine; servers and commands that tests start inherit it.
+os.environ["TANDEM_DATA"] = tempfile.mkdtemp(prefix="tandem-test-")
+os.environ.pop("TANDEM_FILES", None)
 
 ROOT = Path(__file__).resolve().parent.parent
 

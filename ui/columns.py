@@ -146,16 +146,14 @@ def stages_against_crm(symbol: str) -> dict[str, Any]:
     }
 
 
-def pipeline(symbol: str) -> dict[str, Any]:
-    """Columns of the coming periods: what is there and what is needed."""
+def rules(symbol: str) -> dict[str, Any]:
+    """Columns of the ways to size a period's first pipeline."""
     return {
         "period": column.TextColumn("Period"),
-        "target": money("Target", symbol),
-        "expected": money("Expected", symbol),
-        "p_hit": chance("Chance", "Chance to reach the target"),
-        "open_qualified": money("Open pipeline", symbol, "Open qualified amount"),
-        "required_pipeline": money("Needed", symbol, "Open qualified amount that gives the wanted confidence"),
-        "gap": money("Missing", symbol, "Needed less open, at least 0"),
+        "rule": column.TextColumn("Rule"),
+        "asks_for": money("Asks for", symbol, "Open qualified pipeline on the first day of the period"),
+        "difference_said": column.TextColumn("Against own past"),
+        "formula": column.TextColumn("Formula"),
     }
 
 
@@ -186,7 +184,7 @@ def segments(labels: Iterable[str]) -> dict[str, Any]:
     """Columns of the last useful creation dates: a period each."""
     return {
         "segment": column.TextColumn("Segment"),
-        "created": count("Created in a year"),
+        "created": count("Created", "In the last 364 days"),
         **{
             label: column.DateColumn(f"For {label}", format="DD MMM YYYY", help="Empty where that day has passed")
             for label in labels

@@ -1,4 +1,4 @@
-"""Decisions of a meeting: taken beside any page, kept in the session, taken away as CSV or minutes."""
+"""Decisions of a meeting: taken beside any page, saved where the session works, taken away as CSV or minutes."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from datetime import date
 import streamlit as st
 
 from kpis.answers.minutes import as_minutes, as_table
-from ui import cards
+from kpis.errors import StoreError
+from kpis.store import decisions
+from ui import cards, workspaces
 from ui.columns import column
 
-TAKEN = "decisions"
 TEXT, OWNER, DUE = "decision_text", "decision_owner", "decision_due"
 COLUMNS = {
     "decision": column.TextColumn("Decision", width="large"),
@@ -21,39 +22,33 @@ COLUMNS = {
 
 
 def listed() -> list[dict[str, str]]:
-    """The session's decisions in the order they were taken."""
-    return list(st.session_state.get(TAKEN, ()))
-
-
-def add(text: str, owner: str, due: date | None, page: str) -> None:
-    """Keep a decision; one without a text is none."""
-    if text.strip():
-        taken = {"decision": text.strip(), "owner": owner.strip(), "due": due.isoformat() if due else "", "page": page}
-        st.session_state[TAKEN] = [*listed(), taken]
-
-
-def remove(number: int) -> None:
-    """Forget the decision in this place of the list."""
-    st.session_state[TAKEN] = [kept for n, kept in enumerate(listed()) if n != number]
+    """The decisions in the order they were taken."""
+    return [
+        {"decision": row.text, "owner": row.owner, "due": row.due.isoformat() if row.due else "", "page": row.page}
+        for row in decisions.listed(workspaces.current())
+    ]
 
 
 def panel(page: str) -> None:
     """What stands beside a page: a form for a decision, and those taken so far."""
     with st.container(border=True, key="decisions_card"):
         st.subheader("Decisions and notes", anchor=False)
+        st.markdown(cards.small(cards.plain(f"What you add is {workspaces.where()}.")))
+        workspaces.say_refused()
         with st.form("decide", clear_on_submit=True, border=False):
             st.text_area("Decision or note", key=TEXT, height=96)
             st.text_input("Who", key=OWNER)
             st.date_input("By when", None, key=DUE, format="YYYY-MM-DD")
             st.form_submit_button("Add", icon=":material/add:", on_click=_add_typed, args=(page,), width="stretch")
-        for number, taken in enumerate(listed()):
-            with st.container(border=True, gap=None, key=f"decision_{number}"):
-                who = ", ".join(filter(None, (taken["owner"], taken["due"] and f"by {taken['due']}", taken["page"])))
-                st.markdown(f"{cards.plain(taken['decision'])}  \n{cards.small(cards.plain(who))}")
-                st.button(
-                    "Remove", on_click=remove, args=(number,), key=f"decision_drop_{number}", type="tertiary",
-                    icon=":material/delete:",
-                )  # fmt: skip
+        with workspaces.told():
+            for number, row in enumerate(decisions.listed(workspaces.current())):
+                with st.container(border=True, gap=None, key=f"decision_{number}"):
+                    who = ", ".join(filter(None, (row.owner, row.due and f"by {row.due}", row.page)))
+                    st.markdown(f"{cards.plain(row.text)}  \n{cards.small(cards.plain(who))}")
+                    st.button(
+                        "Remove", on_click=_remove, args=(row.id,), key=f"decision_drop_{number}", type="tertiary",
+                        icon=":material/delete:",
+                    )  # fmt: skip
 
 
 def closing(about: str, as_of: date, since: str) -> None:
@@ -66,7 +61,9 @@ def closing(about: str, as_of: date, since: str) -> None:
     since
         What changed since the last meeting, where it is known.
     """
-    taken = listed()
+    taken: list[dict[str, str]] = []
+    with workspaces.told():
+        taken = listed()
     if not taken:
         cards.missing("What was decided?", "no decision is noted yet; write it beside the page it is taken on")
         return
@@ -81,6 +78,18 @@ def closing(about: str, as_of: date, since: str) -> None:
 
 
 def _add_typed(page: str) -> None:
-    """Keep what was typed (a callback)."""
-    state = st.session_state
-    add(state[TEXT], state[OWNER], state[DUE], page)
+    """Save what was typed; without a text it is no decision (a callback)."""
+    text, owner, due = (st.session_state[key] for key in (TEXT, OWNER, DUE))
+    if text.strip():
+        try:
+            decisions.add(workspaces.current(), text.strip(), owner.strip(), due, page)
+        except StoreError as error:
+            workspaces.refuse(error)
+
+
+def _remove(number: int) -> None:
+    """Delete a decision (a callback)."""
+    try:
+        decisions.delete(workspaces.current(), number)
+    except StoreError as error:
+        workspaces.refuse(error)

@@ -1,4 +1,4 @@
-"""The definitions as a form, and the agreement on them."""
+"""The definitions in short and as a form, and the agreement on them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,26 @@ import pandas as pd
 import streamlit as st
 
 from kpis.answers.definitions import agreed_on, stage_entries
-from kpis.answers.reconcile import DEPARTMENTS, LEAD_DAYS, NAMES, Department, rule_of
+from kpis.answers.outlook import Outlook
+from kpis.answers.reconcile import DEPARTMENTS, LEAD_DAYS, NAMES, Department, rule_of, shared_definition
 from kpis.errors import TandemError
 from kpis.intake import Intake
 from ui import cards, data_columns, reading
 from ui.levers import GRAINS
 
 MONTHS = tuple(calendar.month_name)[1:]
+
+
+def in_short(found: Outlook) -> None:
+    """What counts as new and as qualified, who agreed on it, and the count under both rules, with the way to more."""
+    said = shared_definition(found)
+    rules = "\n".join(f"* {cards.small(cards.plain(note))}" for note in said.notes)
+    cards.table(
+        said.question, said.tables["counts"], "counts", data_columns.COUNTS,
+        says="Qualified opportunities and leads by period, under the rule of Sales and that of Marketing",
+        caption=f"{cards.plain(said.sentence)}\n{rules}",
+    )  # fmt: skip
+    st.page_link("pages/data/definitions.py", label="Change these rules, or agree on them", icon=":material/handshake:")
 
 
 def edit(found: Intake, stages: pd.DataFrame) -> None:

@@ -1,9 +1,9 @@
 """What the session has read, and reading it again: with a correction, with other settings, as it was before.
 
-The bytes of an upload stay in the session's memory, never on disk, for as long as the session works on them: a
-correction may come at any time, and a file cannot be read again without them. They go with the next upload, with the
-way back to the demo company, and with the session. What could not be used is kept beside it until it is corrected,
-left or replaced.
+The bytes of an upload stay in the session's memory, and on no disk unless somebody keeps them, for as long as the
+session works on them: a correction may come at any time, and a file cannot be read again without them. They go with the
+next upload, with the way back to the demo company, and with the session. What could not be used is kept beside it until
+it is corrected, left or replaced.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from kpis.errors import TandemError
 from kpis.intake import FileReport, Intake, check, read
 from kpis.intake.sources import Upload
 from kpis.settings import Settings
-from ui import levers, state
+from ui import levers, state, workspaces
 from ui.cards import plain, problem
 
 Files = Sequence[Upload | Path]
@@ -75,15 +75,20 @@ def names() -> list[str]:
 def begin(files: Sequence[Upload]) -> None:
     """Read new files; a settings file among them applies, and alone it applies to what is there.
 
-    Without one, files that come together with one of before keep its settings: somebody added a file.
+    Without one, files that come together with one of before keep its settings: somebody added a file. Others are
+    read with the settings of the workspace.
     """
     data = [file for file in files if not _is_settings(file)]
     current = now()
     added = {file[0] for file in data} & {file[0] for file in current.files if isinstance(file, tuple)}
-    settings = current.settings if added else Settings()
+    given = [file for file in files if _is_settings(file)]
+    settings = current.settings
     try:
-        for name, content in filter(_is_settings, files):
+        if given:
+            name, content = given[-1]
             settings = Settings.parse(content, name)
+        elif not added:
+            settings = workspaces.settings()
     except TandemError as error:
         st.session_state[NEXT] = Reading(data, settings, (), None, error)
         return
@@ -104,6 +109,19 @@ def undo(reading: Reading) -> None:
         _read(reading.files, reading.before.settings, reading.before.before)
 
 
+def reopen(found: Intake, files: Sequence[Upload]) -> None:
+    """Show data that were kept, as they were read then."""
+    levers.reset()
+    st.session_state[NEXT] = Reading(files, found.dataset.settings, found.files, found)
+
+
+def come_back(found: Intake, files: Sequence[Upload]) -> None:
+    """Show data that were kept, before anything of other data is drawn."""
+    levers.reset()
+    st.session_state[NOW] = Reading(files, found.dataset.settings, found.files, found)
+    state.use(found)
+
+
 def leave() -> None:
     """Forget files that could not be used (a callback)."""
     st.session_state.pop(FAILED, None)
@@ -112,6 +130,7 @@ def leave() -> None:
 def back_to_demo() -> None:
     """Show the demo company again (a callback)."""
     levers.reset()
+    workspaces.leave()
     st.session_state[NEXT] = None
 
 
@@ -134,11 +153,31 @@ def show_next() -> None:
 
 
 def tell() -> None:
-    """Say why the last files cannot be used, with the ways on."""
+    """Say why the last files cannot be used, and who else changed the settings, with the ways on."""
     reading = now()
+    _tell_clash(reading)
     if reading.error:
         problem(reading.error)
         st.button("Leave these files", on_click=leave, icon=":material/close:", key="leave")
+
+
+def _tell_clash(reading: Reading) -> None:
+    """Ask whose settings hold where somebody else saved others meanwhile."""
+    with workspaces.told():
+        clash = workspaces.settings_clash()
+        if clash is None:
+            return
+        what, mine, theirs = clash
+        with st.container(border=True, key="settings_clash"):
+            st.markdown(f":material/warning: {plain(what)}. Yours hold in this session only.")
+            with st.container(horizontal=True):
+                if st.button("Take theirs", icon=":material/download:", key="settings_theirs"):
+                    workspaces.settle_clash(theirs)
+                    again(reading, theirs)
+                st.button(
+                    "Save mine in their place", on_click=workspaces.settle_clash, args=(mine,), key="settings_mine",
+                    icon=":material/upload:",
+                )  # fmt: skip
 
 
 def ask_dates() -> None:
@@ -182,6 +221,7 @@ def _read(files: Files, settings: Settings, before: Reading | None) -> None:
         found = replace(found, dataset=replace(found.dataset, name=name))
         st.session_state[NEXT] = Reading(files, settings, found.files, found, before=before)
         levers.reset()
+        workspaces.agree(settings)
     finally:
         bar.empty()
 

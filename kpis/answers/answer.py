@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +27,8 @@ class Number:
         The formula with the values of this answer put in.
     rows
         Key of the answer's table that holds the rows behind the number.
+    counts
+        Keys of the answer's counts that it rests on.
     """
 
     label: str
@@ -36,6 +38,26 @@ class Number:
     reason: str = ""
     working: str = ""
     rows: str = ""
+    counts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Count:
+    """What the engine hands over; all that comes after it is arithmetic.
+
+    Parameters
+    ----------
+    says
+        What a row of it is.
+    tables
+        The tables it is read from.
+    query
+        Words the query, as the engine runs it.
+    """
+
+    says: str
+    tables: tuple[str, ...]
+    query: Callable[[], str]
 
 
 @dataclass(frozen=True)
@@ -54,6 +76,8 @@ class Answer:
         Tidy tables by key: what charts are drawn from and what is downloaded.
     notes
         How the numbers came about, and what was left out and why.
+    counts
+        By key: what its numbers rest on.
     document
         What the headless command prints as JSON.
     """
@@ -63,4 +87,5 @@ class Answer:
     numbers: Mapping[str, Number] = field(default_factory=dict)
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    counts: Mapping[str, Count] = field(default_factory=dict)
     document: Mapping[str, Any] = field(default_factory=dict)

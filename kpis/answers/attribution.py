@@ -14,10 +14,10 @@ from kpis.answers.words import money, percent, plural
 from kpis.dataset import Dataset
 from kpis.errors import NotEnoughData
 from kpis.measures.core.attribution import HALF_LIFE, RULES, UNTOUCHED, credits_by_touch, touches, won
-from kpis.measures.core.change import run_by
 from kpis.measures.core.dimensions import NOT_GIVEN
 from kpis.measures.core.evaluate import evaluate
 from kpis.measures.core.response import FEWEST, Response, response
+from kpis.measures.core.runs import run_by
 
 GRID = 25
 """Points between the least and the most spend observed."""

@@ -12,16 +12,17 @@ import numpy as np
 import pandas as pd
 
 from kpis.answers.answer import Answer
+from kpis.answers.counts import HISTORY, counted
 from kpis.answers.glossary import number
 from kpis.answers.outlook import Outlook
-from kpis.answers.words import money, plural
+from kpis.answers.words import count, money, plural
 from kpis.dataset import Dataset
 from kpis.engine import NEVER, collect
 from kpis.errors import AssumptionError, NotEnoughData
 from kpis.periods import Calendar, Period, day_n, day_of
 from kpis.pipeline.stints import OPEN
 from kpis.pipeline.visits import PUSH_DAYS
-from kpis.pipeline.waterfall import KINDS, Waterfall, moves, waterfall
+from kpis.pipeline.waterfall import KINDS, Waterfall, moves, moves_frame, waterfall
 
 DAYS = 30
 """How far back the first day lies unless another is asked for."""
@@ -89,14 +90,20 @@ def what_changed(dataset: Dataset, calendar: Calendar, period: Period, first: da
     known = rows["pushes"].notna().any()
     twice = pipeline["pushes"] >= OFTEN
     before = calendar.at(period.start, -1)
+    slippage, slipped = _slippage(dataset, period, last)
+    slippage_before, slipped_before = _slippage(dataset, before, before.start + (last - period.start))
     values = {
         **{f"pipeline_{step}": value for step, value in _steps(found)},
-        "slippage": _slippage(dataset, period, last),
-        "slippage_before": _slippage(dataset, before, before.start + (last - period.start)),
+        "slippage": slippage,
+        "slippage_before": slippage_before,
         "pushed_twice": float(pipeline.loc[twice, "amount_to"].sum()) if known else None,
         "pushes_per_deal": float(pipeline["pushes"].mean()) if known and len(pipeline) else None,
     }
-    words = {"period": period.label, "before": before.label, "first": _said(first), "last": _said(last)}
+    words = {
+        "period": period.label, "before": before.label, "first": _said(first), "last": _said(last),
+        "often": count(int(twice.sum())), "pushes": count(pipeline["pushes"].sum()), "open": count(len(pipeline)),
+        "slipped": slipped, "slipped_before": slipped_before,
+    }  # fmt: skip
     words["deals"] = f"the open deals expected to close in {period.label}" if found.by_close else "all open deals"
     numbers = {term: number(term, value, **words) for term, value in values.items()}
     changes = _changes(rows, found.changes)
@@ -112,6 +119,14 @@ def what_changed(dataset: Dataset, calendar: Calendar, period: Period, first: da
             "offenders": _offenders(rows),
         },
         notes=tuple(_notes(dataset, rows, found, last)),
+        counts={
+            "moves": counted(
+                dataset,
+                "a deal open on either day, or closed in between, as each day knew it",
+                HISTORY,
+                lambda: moves_frame(dataset, first, last),
+            )
+        },
         document={
             "from": first.isoformat(),
             "to": last.isoformat(),
@@ -138,13 +153,17 @@ def _steps(found: Waterfall) -> Iterator[tuple[str, float]]:
     yield "end", found.end
 
 
-def _slippage(dataset: Dataset, period: Period, last: date) -> float | None:
-    """Share of the amount expected at a period's start that was pushed out of it by ``last``."""
+def _slippage(dataset: Dataset, period: Period, last: date) -> tuple[float | None, str]:
+    """Share of the amount expected at a period's start that was pushed out of it by ``last``, and the two amounts."""
     eve = period.start - timedelta(days=1)
     if last <= eve:
-        return None
+        return None, ""
     found = waterfall(moves(dataset, eve, last), period)
-    return found.totals["pushed_out"] / found.start if found.by_close and found.start > 0 else None
+    if not found.by_close or found.start <= 0:
+        return None, ""
+    pushed, began = found.totals["pushed_out"], found.start
+    said = f"{money(pushed, dataset.currency)} pushed out / {money(began, dataset.currency)} expected when it began"
+    return pushed / began, said
 
 
 def _step_table(found: Waterfall, words: Mapping[str, str]) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from kpis.answers.answer import Answer
+from kpis.answers.counts import counts
 from kpis.answers.glossary import number
 from kpis.answers.outlook import Outlook, document
 from kpis.answers.outlook import number as finite
@@ -60,8 +61,10 @@ def compare(scenarios: Sequence[Outlook], names: Sequence[str] = ()) -> Answer:
         question="What if?",
         sentence=" ".join(_sentence(first, names, totals, k, bridges[k - 1]) for k in range(1, len(scenarios))),
         numbers={
-            f"expected_three {k}": number("expected_three", total, scenario=name)
-            for k, (name, total) in enumerate(zip(names, totals, strict=True))
+            f"expected_three {k}": number(
+                "expected_three", total, scenario=name, parts=" + ".join(first.say(x.expected) for x in found.landings)
+            )
+            for k, (name, found, total) in enumerate(zip(names, scenarios, totals, strict=True))
         },
         tables={
             "periods": _periods(names, scenarios),
@@ -71,6 +74,7 @@ def compare(scenarios: Sequence[Outlook], names: Sequence[str] = ()) -> Answer:
             HOW_SHARED,
             *dict.fromkeys(note for found in scenarios for note in found.warnings),
         ),
+        counts=counts(first.model.dataset),
         document={
             "currency": first.currency,
             "scenarios": documents,

@@ -12,12 +12,11 @@ from kpis.answers.words import plural
 from kpis.dataset import Dataset
 from kpis.engine import collect
 from kpis.errors import NotEnoughData
-from kpis.measures.content import active_assets, events
+from kpis.measures.content import events, on_offer
 from kpis.measures.content_index import verdict
-from kpis.measures.core.change import run_by
 from kpis.measures.core.evaluate import evaluate
 from kpis.measures.core.rows import Scan
-from kpis.measures.core.runs import Run
+from kpis.measures.core.runs import Run, run_by
 from kpis.measures.registry import find
 
 KINDS = {"view": "views", "download": "downloads", "sales_use": "uses_by_sales"}
@@ -73,7 +72,7 @@ def content_audit(dataset: Dataset, *, periods: int = 4) -> Answer:
 def _assets(run: Run) -> pd.DataFrame:
     """The assets on offer today."""
     columns = ("asset_id", "title", "type", "target_persona")
-    table = collect(active_assets(run.known).frame, dict.fromkeys(columns, "text"))
+    table = collect(on_offer(run.known), dict.fromkeys(columns, "text"))
     if table.empty:
         raise NotEnoughData("needs table content_assets", way_out="Upload what is on offer")
     return table.sort_values("asset_id", ignore_index=True)

@@ -9,15 +9,16 @@ import numpy as np
 import pandas as pd
 
 from kpis.answers.answer import Answer
+from kpis.answers.counts import counts
+from kpis.answers.day_one import day_one, on_pace
 from kpis.answers.glossary import number
 from kpis.answers.outlook import Landing, Outlook, document, in_words, parts_table
-from kpis.answers.precedents import OPPORTUNITIES, Precedent, pacing, precedents
+from kpis.answers.precedents import MONTH, OPPORTUNITIES, Precedent, pacing, precedents
 from kpis.answers.precedents import table as precedent_table
 from kpis.answers.words import count, percent
 from kpis.engine import NEVER
 from kpis.forecast.required import ALL
 from kpis.periods import day_of
-from kpis.pipeline.pacing import table as build_up_table
 
 STRIPS = (30, 60, 90)
 
@@ -27,41 +28,63 @@ def next_periods(found: Outlook) -> Answer:
 
     Tables: ``periods`` (one row a period, every number), ``parts`` (period, part, amount), ``strips``
     (open qualified amount expected to close within 30, 60 and 90 days), ``build_up`` (the pipeline of the
-    coming periods by day to their start, beside past ones), ``precedents`` (each required rate beside the past),
-    ``segments`` (last useful creation date by segment and period).
+    coming periods by day to their start, beside past ones), ``rules`` and ``first_days`` (see ``day_one``),
+    ``precedents`` (each required rate beside the past), ``segments`` (last useful creation date by segment and
+    period).
     """
     following = found.landings[1:]
     rates = precedents(found)
     creation = {x.period: x for x in rates if x.rate == OPPORTUNITIES}
+    sizes = day_one(found)
     numbers = {}
     for landing in following:
-        day_one, now = pacing(found, landing)
         rate = creation.get(landing.label)
         values = {
             "p_hit": landing.p_hit,
             "gap": landing.gap,
-            "day_one": day_one,
-            "pacing": now,
+            "pacing": pacing(found, landing)[1],
             "a_month": rate.needed if rate else None,
             "precedent": rate.share_below if rate else None,
         }
-        words = in_words(found, landing)
+        words = in_words(found, landing) | _needs_in_words(found, landing, rate)
         numbers |= {f"{key} {landing.label}": number(f"{key}_period", x, **words) for key, x in values.items()}
     return Answer(
         question="Is there enough qualified pipeline for the next two periods?",
         sentence=" ".join(_sentence(found, landing, creation.get(landing.label)) for landing in following),
-        numbers=numbers,
+        numbers=numbers | sizes.numbers,
         tables={
             "periods": _periods(found, creation),
             "parts": parts_table(found),
             "strips": _strips(found),
-            "build_up": build_up_table(found.model.build_up, found.model.today),
+            **on_pace(found).tables,
+            **sizes.tables,
             "precedents": precedent_table(found, rates),
             "segments": _segments(found),
         },
         notes=found.warnings,
+        counts=counts(found.model.dataset),
         document=document(found),
     )
+
+
+def _needs_in_words(found: Outlook, landing: Landing, rate: Precedent | None) -> dict[str, str]:
+    """What stands behind the pacing target and the opportunities a month."""
+    first, _ = pacing(found, landing)
+    pace = found.model.paces[found.landings.index(landing)]
+    words = {"day_one": found.say(first), "share_by_now": percent(pace.share) if pace else ""}
+    need = landing.need
+    if rate is None or need is None or need.last_useful is None or need.opportunities is None:
+        return words
+    months = (need.last_useful - found.model.today) / MONTH
+    return words | {
+        "extra": count(need.opportunities),
+        "usual": count(rate.needed * months - need.opportunities),
+        "months": count(months, 2),
+        "until": f"{day_of(need.last_useful):%d %b %Y}",
+        "a_month": count(rate.needed),
+        "below": count(int((rate.past < rate.needed).sum())),
+        "n": count(len(rate.past)),
+    }
 
 
 def _sentence(found: Outlook, landing: Landing, rate: Precedent | None) -> str:

@@ -2,51 +2,45 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from kpis.answers.answer import Answer
+from kpis.answers.close_months import close_months
+from kpis.answers.counts import counts
 from kpis.answers.glossary import number
 from kpis.answers.outlook import Outlook, document
 from kpis.answers.precedents import creation_needed
 from kpis.answers.words import count, percent
-from kpis.engine import NEVER
+from kpis.forecast.model import Model
 from kpis.periods import Calendar, Period, day_n, day_of
 
 PAST_MONTHS = 24
 PACE_PERIODS = 8
-OFFSETS = 5
-"""Months from creation to expected close that are told apart; the last takes all later ones."""
 
 
 def new_opportunities(found: Outlook) -> Answer:
     """Creation so far against the pace of past periods and against what the next two periods need.
 
-    Tables: ``months`` (created and expected per month), ``pace`` (cumulative by day of the period: this one,
-    and the band of past ones), ``spread`` (created month x months to expected close), ``sources``.
+    Tables: ``months`` (created, expected and needed per month), ``pace`` (cumulative by working day of the period:
+    this one, the band of past ones, and what is needed from today), ``sources``, and those of ``close_months``.
     """
     model = found.model
-    period = model.periods[0]
-    created = model.stints.deals["created"].to_numpy()
-    so_far = int((created >= day_n(period.start)).sum())
+    period, pace = model.periods[0], model.once(_pace)
+    so_far, usual = pace.so_far, pace.usual
     to_come = float(found.projection.per_day[: model.ends[0] - model.today].sum())
-    share, past = _share_by_now(model.calendar, period, created, model.today)
-    usual = float(np.mean([total for total, _ in past])) if past else None
-    expected_by_now = usual * share if usual is not None and share is not None else None
-    pace = so_far / expected_by_now if expected_by_now else None
     following = found.landings[1].need
     need = following.opportunities if following else None
-    left = _working_days(day_of(model.today) + timedelta(days=1), period.end)
-    required_total = None if need is None else so_far + to_come + need
-    per_day = (required_total - so_far) / left if required_total is not None and left else None
+    required = None if need is None else so_far + to_come + need
+    closing = close_months(found)
     values = {
         "created": float(so_far),
-        "pace": pace,
+        "pace": so_far / usual if usual else None,
         "expected_created": so_far + to_come,
-        "required_created": required_total,
-        "per_working_day": per_day,
+        "required_created": required,
+        "per_working_day": (required - so_far) / pace.left if required is not None and pace.left else None,
     }
     words = {
         "period": period.label,
@@ -54,20 +48,23 @@ def new_opportunities(found: Outlook) -> Answer:
         "confidence": percent(found.dataset.settings.confidence),
         "so_far": count(so_far),
         "to_come": count(to_come),
-        "usual": count(expected_by_now),
+        "usual": count(usual),
+        "need": count(need),
+        "required": count(required),
+        "left": count(pace.left),
     }
-    numbers = {term: number(term, value, **words) for term, value in values.items()}
     return Answer(
         question="Are we creating enough new opportunities?",
-        sentence=_sentence(found, so_far, so_far + to_come, pace, required_total),
-        numbers=numbers,
+        sentence=_sentence(found, so_far, so_far + to_come, values["pace"], required),
+        numbers={term: number(term, value, **words) for term, value in values.items()} | closing.numbers,
         tables={
             "months": _months(found),
-            "pace": _pace(model.calendar, period, created, model.today),
-            "spread": _spread(found),
-            "sources": _sources(found),
+            "pace": pace.table(required),
+            **closing.tables,
+            "sources": model.once(_sources),
         },
-        notes=found.warnings,
+        notes=(*found.warnings, *closing.notes),
+        counts={**counts(model.dataset), **closing.counts},
         document=document(found),
     )
 
@@ -94,96 +91,109 @@ def _sentence(found: Outlook, so_far: int, expected: float, pace: float | None, 
     return f"{first}; {count(expected)} expected in the end, {short}."
 
 
-def _working_days(first: date, last: date) -> int:
-    return int(np.busday_count(first, last + timedelta(days=1))) if last >= first else 0
+@dataclass(frozen=True)
+class Pace:
+    """Creations by working day (Monday to Friday) of the period; a weekend counts with the Friday before it.
+
+    Parameters
+    ----------
+    this, past
+        (working days + 1,) and (past periods, working days + 1) created by the end of each working day, with those
+        of a weekend that the period begins with at 0.
+    today
+        Working day of the period that today is.
+    """
+
+    this: np.ndarray
+    past: np.ndarray
+    today: int
+
+    @property
+    def so_far(self) -> int:
+        """Created in the period up to today."""
+        return int(self.this[self.today])
+
+    @property
+    def usual(self) -> float | None:
+        """What past periods had by this working day on average; None without a past period."""
+        return float(self.past[:, self.today].mean()) if len(self.past) else None
+
+    @property
+    def left(self) -> int:
+        """Working days left after today."""
+        return len(self.this) - 1 - self.today
+
+    def table(self, required: float | None) -> pd.DataFrame:
+        """By working day: this period up to today, past ones, and an even way from today to what is needed."""
+        day = np.arange(len(self.this))
+        table = pd.DataFrame({"day": day, "this_period": np.where(day <= self.today, self.this, np.nan)})
+        if len(self.past):
+            table["past_low"], table["past_high"] = self.past.min(0), self.past.max(0)
+            table["past_mean"] = self.past.mean(0)
+        if required is not None and self.left:
+            way = self.so_far + (required - self.so_far) * (day - self.today) / self.left
+            table["needed"] = np.where(day >= self.today, way, np.nan)
+        return table
 
 
-def _share_by_now(
-    calendar: Calendar, period: Period, created: np.ndarray, today: int
-) -> tuple[float | None, list[tuple[int, float]]]:
-    """Mean share of a past period's creations that were there by the same share of its working days."""
-    elapsed = _working_days(period.start, day_of(today)) / max(_working_days(period.start, period.end), 1)
-    past = []
-    first = int(created.min()) if len(created) else today
-    for p in calendar.before(period.start, PACE_PERIODS):
+def _pace(model: Model) -> Pace:
+    """The current period's course, and that of past periods which the data cover in full."""
+    created, period = model.stints.deals["created"].to_numpy(), model.periods[0]
+    first = int(created.min()) if len(created) else model.today
+    working = _working_day(period, np.array(day_n(period.end)))
+
+    def course(p: Period) -> np.ndarray:
         inside = created[(created >= day_n(p.start)) & (created <= day_n(p.end))]
-        if day_n(p.start) < first or not len(inside):
-            continue
-        cut = _day_after(p, elapsed)
-        past.append((len(inside), float((inside <= cut).mean())))
-    if not past:
-        return None, []
-    return float(np.mean([share for _, share in past])), past
+        on = np.bincount(_working_day(p, inside), minlength=working + 1)
+        # A period of more working days than this one is drawn as far as this one goes.
+        return np.cumsum(on)[: working + 1]
+
+    past = [course(p) for p in model.calendar.before(period.start, PACE_PERIODS) if day_n(p.start) >= first]
+    return Pace(course(period), np.array(past), int(_working_day(period, np.array(model.today))))
 
 
-def _day_after(period: Period, elapsed: float) -> int:
-    """The day of ``period`` by which this share of its working days has passed."""
-    days = np.arange(day_n(period.start), day_n(period.end) + 1)
-    stamps = days.astype("datetime64[D]")
-    done = np.cumsum(np.is_busday(stamps)) / max(np.is_busday(stamps).sum(), 1)
-    passed = days[done <= elapsed + 1e-9]
-    return int(passed[-1]) if len(passed) else int(days[0]) - 1
+def _working_day(period: Period, day: np.ndarray) -> np.ndarray:
+    """Working days (Monday to Friday) from the first day of the period to whole-number days, both included."""
+    return np.busday_count(np.datetime64(period.start), day.astype("datetime64[D]") + 1)
 
 
 def _months(found: Outlook) -> pd.DataFrame:
-    """Created per calendar month, and what is expected for the months of the horizon."""
+    """Created per calendar month, what is expected for the months of the horizon, and what each period needs a month.
+
+    Rows with the part ``needed`` name the ``period`` that needs so many a month, until its last useful day.
+    """
     model = found.model
-    created = model.stints.deals["created"].to_numpy()
-    today = day_of(model.today)
-    start = Calendar("month").at(today, -PAST_MONTHS).start
-    past = created[created >= day_n(start)].astype("datetime64[D]").astype("datetime64[M]")
     ahead = (model.today + 1 + np.arange(len(found.projection.per_day))).astype("datetime64[D]").astype("datetime64[M]")
-    actual = pd.Series(1.0, index=past).groupby(level=0).sum()
     expected = pd.Series(found.projection.per_day, index=ahead).groupby(level=0).sum()
     rows = [
-        *({"month": m, "part": "created", "opportunities": n} for m, n in actual.items()),
+        *({"month": m, "part": "created", "opportunities": n} for m, n in model.once(_created_by_month).items()),
         *({"month": m, "part": "not yet created", "opportunities": n} for m, n in expected.items()),
     ]
-    return pd.DataFrame(rows, columns=["month", "part", "opportunities"]).sort_values(
-        ["month", "part"], ignore_index=True
-    )
-
-
-def _pace(calendar: Calendar, period: Period, created: np.ndarray, today: int) -> pd.DataFrame:
-    """Cumulative creations by day of the period: this one up to today, and the range of past ones."""
-    first = int(created.min()) if len(created) else today
-    curves = []
-    for p in calendar.before(period.start, PACE_PERIODS):
-        if day_n(p.start) < first:
+    for w, landing in enumerate(found.landings[1:], 1):
+        rate = creation_needed(found, w)
+        if rate is None or landing.need is None or landing.need.last_useful is None:
             continue
-        day = created[(created >= day_n(p.start)) & (created <= day_n(p.end))] - day_n(p.start)
-        curves.append(np.cumsum(np.bincount(day, minlength=period.days))[: period.days])
-    now = created[created >= day_n(period.start)] - day_n(period.start)
-    this = np.cumsum(np.bincount(now, minlength=period.days))[: period.days].astype(float)
-    this[today - day_n(period.start) + 1 :] = np.nan
-    table = pd.DataFrame({"day": np.arange(1, period.days + 1), "this_period": this})
-    if curves:
-        stacked = np.array(curves)
-        table["past_low"], table["past_mean"], table["past_high"] = stacked.min(0), stacked.mean(0), stacked.max(0)
-    return table
+        until = np.datetime64(landing.need.last_useful, "D").astype("datetime64[M]")
+        rows += [
+            {"month": m, "part": "needed", "opportunities": rate.needed, "period": landing.label}
+            for m in expected.index[expected.index <= until]
+        ]
+    table = pd.DataFrame(rows, columns=["month", "part", "opportunities", "period"])
+    return table.sort_values(["month", "part", "period"], ignore_index=True)
 
 
-def _spread(found: Outlook) -> pd.DataFrame:
-    """Open deals created per month by months to their expected close, as set now."""
-    deals = found.model.stints.deals
-    set_ = deals[(deals["expected_close"] < NEVER) & (deals["created"] > found.model.today - 364)]
-    if set_.empty:
-        return pd.DataFrame(columns=["month", "months_to_close", "opportunities", "amount"])
-    month = set_["created"].to_numpy().astype("datetime64[D]").astype("datetime64[M]")
-    close = set_["expected_close"].to_numpy().astype("datetime64[D]").astype("datetime64[M]")
-    offset = np.clip((close - month).astype(int), 0, OFFSETS - 1)
-    frame = pd.DataFrame({"month": month, "offset": offset, "amount": set_["amount"].to_numpy()})
-    table = (
-        frame.groupby(["month", "offset"]).agg(opportunities=("amount", "size"), amount=("amount", "sum")).reset_index()
+def _created_by_month(model: Model) -> pd.Series:
+    """Deals created in each of the last calendar months."""
+    created = model.stints.deals["created"].to_numpy()
+    start = Calendar("month").at(day_of(model.today), -PAST_MONTHS).start
+    months, n = np.unique(
+        created[created >= day_n(start)].astype("datetime64[D]").astype("datetime64[M]"), return_counts=True
     )
-    label = [f"{k}" if k < OFFSETS - 1 else f"{k} or more" for k in range(OFFSETS)]
-    table["months_to_close"] = [label[k] for k in table.pop("offset")]
-    return table[["month", "months_to_close", "opportunities", "amount"]]
+    return pd.Series(n.astype(float), index=months)
 
 
-def _sources(found: Outlook) -> pd.DataFrame:
+def _sources(model: Model) -> pd.DataFrame:
     """Created this period and in the period before, by source."""
-    model = found.model
     deals = model.stints.deals
     before = model.calendar.at(model.periods[0].start, -1)
     source = deals["source"].astype("str").where(deals["source"].notna(), "(none)")

@@ -9,7 +9,7 @@ import pandas as pd
 
 from kpis.answers.answer import Answer
 from kpis.answers.glossary import number
-from kpis.answers.reconcile import DEPARTMENTS, LEAD_DAYS, NAMES, is_guessed, rule_of
+from kpis.answers.reconcile import DEPARTMENTS, LEAD_DAYS, NAMES, agreement, is_guessed, rule_of
 from kpis.answers.words import percent
 from kpis.dataset import Dataset
 from kpis.engine import Type, collect
@@ -39,8 +39,8 @@ def definitions_answer(found: Intake) -> Answer:
     stages, others = _stages(found), _others(dataset)
     bases = [*stages["basis"], *others["basis"]]
     open_ones = sum(basis.startswith((GUESSED, DEFAULT)) for basis in bases)
+    sentence = agreement(settings)
     if agreed:
-        sentence = f"Agreed by {agreed.by} on {agreed.on:%d %b %Y}."
         stages, others = (table.assign(basis=f"agreed by {agreed.by}, {agreed.on}") for table in (stages, others))
     else:
         left = f"{open_ones} of {len(bases)} are guessed or left on their default"

@@ -38,7 +38,7 @@ def dependence(found: Outlook) -> Answer:
     amounts = found.model.open_amount
     biggest = int(np.argmax(amounts))
     _, without = p_hit_if(projection, current.target, biggest)
-    name, amount = _names(found, np.array([biggest]))[0], found.say(amounts[biggest])
+    name, amount = deal_names(found, np.array([biggest]))[0], found.say(amounts[biggest])
     lost = f"Without the biggest deal ({name}, {amount}): {percent(without)} instead of {percent(current.p_hit)}."
     return Answer(
         question=question,
@@ -80,7 +80,7 @@ def _ids(found: Outlook, deals: np.ndarray) -> list[str]:
     return list(model.stints.deals["opportunity_id"].to_numpy()[model.open_deals.row[deals]])
 
 
-def _names(found: Outlook, deals: np.ndarray) -> list[str]:
+def deal_names(found: Outlook, deals: np.ndarray) -> list[str]:
     """What the deals are called; their ids where they have no name."""
     ids = _ids(found, deals)
     names = found.model.labels["name"].reindex(ids)
@@ -91,7 +91,7 @@ def _table(found: Outlook, decisive: Pivotal) -> pd.DataFrame:
     deals, projection = decisive.deals, found.projection
     return pd.DataFrame({
         "opportunity_id": _ids(found, deals),
-        "name": _names(found, deals),
+        "name": deal_names(found, deals),
         "amount": found.model.open_amount[deals],
         "p_0": projection.deal_p[deals, 0],
         "p_hit_won": decisive.p_won,

@@ -104,7 +104,7 @@ def analyse(yes_a: int, n_a: int, yes_b: int, n_b: int) -> Answer:
 
 def _verdict(found: Comparison, p_value: float) -> str:
     chance = f"B is better with a chance of {percent(found.better)}"
-    gap = f"{100 * found.low:+.1f} to {100 * found.high:+.1f} points"
+    gap = f"{100 * found.low:+z.1f} to {100 * found.high:+z.1f} points"
     if p_value < ALPHA:
         return f"{chance}, and the difference ({gap}) is more than chance alone makes (p = {p_value:.2g})."
     return f"{chance}, but a difference of {gap} is what chance alone can make (p = {p_value:.2g}): cannot tell."

@@ -28,4 +28,5 @@ def number(term: str, value: float | None, **words: str) -> Number:
         reason="" if value is not None else entry["without"].format(**words),
         working=working.format(**words),
         rows=entry.get("rows", ""),
+        counts=tuple(entry.get("counts", ())),
     )

@@ -8,13 +8,14 @@ import pandas as pd
 
 from kpis.answers.answer import Answer
 from kpis.answers.assists import assists
+from kpis.answers.counts import counts
 from kpis.answers.dependence import dependence
 from kpis.answers.explain import reasons
 from kpis.answers.glossary import number
 from kpis.answers.outlook import Outlook
 from kpis.answers.outlook import number as finite
 from kpis.answers.pipeline import deal_table, expected_now
-from kpis.answers.words import percent, plural
+from kpis.answers.words import count, percent, plural
 from kpis.periods import day_of
 
 PARTS = (
@@ -36,15 +37,19 @@ def deal_health(found: Outlook) -> Answer:
     flagged = deals[deals["flags"] != ""]
     at_risk, expected = float(flagged["expected"].sum()), float(deals["expected"].sum())
     risks = _risks(found)
-    share = number("at_risk_share", at_risk / expected if expected > 0 else None, period=label)
+    words = {
+        "period": label, "flagged": count(len(flagged)), "open": count(len(deals)), "at_risk": found.say(at_risk),
+        "expected": found.say(expected),
+    }  # fmt: skip
+    share = number("at_risk_share", at_risk / expected if expected > 0 else None, **words)
     return Answer(
         question="What could keep these deals from coming through?",
         sentence=_sentence(found, risks, at_risk, share.value),
         numbers={
-            "at_risk": number("at_risk", at_risk, period=label),
+            "at_risk": number("at_risk", at_risk, **words),
             "at_risk_share": share,
-            "flagged": number("flagged", float(len(flagged))),
-            "flagged_amount": number("flagged_amount", float(flagged["amount"].sum())),
+            "flagged": number("flagged", float(len(flagged)), **words),
+            "flagged_amount": number("flagged_amount", float(flagged["amount"].sum()), **words),
         },
         tables={
             "risks": risks,
@@ -56,6 +61,7 @@ def deal_health(found: Outlook) -> Answer:
             "common tells little about one of them. " + "; ".join(_rules(risks)),
             *(f"Not known: {r.flag} needs {r.needs}" for r in raised.unknown),
         ),
+        counts=counts(found.model.dataset),
         document={"currency": found.currency},
     )
 

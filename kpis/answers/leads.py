@@ -10,9 +10,9 @@ from kpis.answers.glossary import number
 from kpis.answers.words import percent, plural
 from kpis.dataset import Dataset
 from kpis.errors import NotEnoughData
-from kpis.measures.core.change import run_by
 from kpis.measures.core.drivers import drivers
 from kpis.measures.core.intervals import wilson
+from kpis.measures.core.runs import run_by
 from kpis.measures.core.scores import ScoreAuc, WinRateByDecile
 from kpis.measures.lead_fit import leaking
 from kpis.measures.leads import scored

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,6 @@ from kpis.answers.outlook import Outlook
 from kpis.answers.render import say
 from kpis.answers.words import count, percent
 from kpis.dataset import Dataset
-from kpis.errors import AssumptionError
 from kpis.measures.core.behind import queries, rows_behind
 from kpis.measures.core.evaluate import Part, Result, evaluate
 from kpis.measures.core.forecast_view import ForecastView, PeriodView
@@ -22,7 +22,6 @@ from kpis.measures.registry import ARTICLES, catalogue, find, measures
 
 __all__ = ["catalogue", "find", "forecast_view", "markdown", "measure", "measures", "rows_behind", "sql"]
 
-DIALECTS = ("duckdb",)
 SEED = 20_260_814
 """Seeds the bootstraps when no generator is given: the same question gets the same interval."""
 
@@ -99,7 +98,7 @@ def spoken(value: float, unit: str, currency: str) -> str:
 def signed(change: float, unit: str, currency: str) -> str:
     """A change in words, with its sign; of shares in points."""
     if unit == "share":
-        return f"{100 * change:+.1f} points"
+        return f"{100 * change:+z.1f} points"
     return ("+" if change > 0 else "") + spoken(change, unit, currency)
 
 
@@ -205,11 +204,7 @@ def sql(dataset: Dataset, name: str, dialect: str = "duckdb", *, by: str = "", p
     AssumptionError
         For a dialect there is no engine for.
     """
-    if dialect not in DIALECTS:
-        raise AssumptionError(
-            f"There is no SQL dialect '{dialect}'", place="--sql", way_out=f"Known: {', '.join(DIALECTS)}"
-        )
-    one = find(name)
+    dataset, one = replace(dataset, engine=dataset.engine.worded(dialect)), find(name)
     texts = [f"-- {one.name} ({', '.join(one.ids)}): {one.formula}"]
     seen: set[str] = set()
     for part, found in queries(dataset, name, by=by, periods=periods).items():

@@ -10,12 +10,15 @@ import pandas as pd
 
 from kpis.answers.answer import Answer
 from kpis.answers.board import Lever, lever_board, set_to
-from kpis.answers.dependence import dependence
+from kpis.answers.dependence import deal_names, dependence
 from kpis.answers.outlook import Landing, Outlook
 from kpis.answers.pipeline import expected_now
+from kpis.answers.precedents import MONTH
 from kpis.answers.words import count, percent, plural
 from kpis.engine import NEVER
 from kpis.errors import AssumptionError
+from kpis.forecast.model import Model
+from kpis.forecast.own_history import MIN_PAST, by_month
 from kpis.forecast.trials import Trials
 from kpis.periods import day_n, day_of
 
@@ -25,8 +28,11 @@ TEAMS = {"new_opportunities": MARKETING, "new_opportunities_by_source": MARKETIN
 
 LESS_IS_BETTER = ("sales_cycle", "slippage")
 
-MOST = 4
-"""Steps of each team: more is no plan for one meeting."""
+MOST = 5
+"""Steps of each team with a known worth: more is no plan for one meeting."""
+
+NAMED = 3
+"""Deals that one step names."""
 
 WORTH = 0.005
 """Share of what a period is expected to bring that a step must be worth."""
@@ -54,13 +60,14 @@ def next_steps(found: Outlook) -> Answer:
     """Sentences made from the numbers: what is likely as things stand, and steps tied to the gaps.
 
     A step is worth what the forecast adds when it is done: a lever at the better end of the range it has had, the
-    deals the outcome depends on won, the missing pipeline or opportunities there. Steps overlap, so their worths do
-    not add up.
+    deals the outcome depends on won, those of the period after pulled in, a segment at the better end of its past
+    months, the missing pipeline or opportunities there. Steps overlap, so their worths do not add up.
 
     Tables: ``likely`` (period, what), ``steps`` (team, step, why, period, effect, reason).
     """
     likely = [*_landings(found), *_open_deals(found), *_creation(found)]
-    steps = [step for team in (SALES, MARKETING) for step in _best(_steps(found), team)]
+    every = _steps(found)
+    steps = [step for team in (SALES, MARKETING) for step in _best(every, team)]
     return Answer(
         question="What should we do next?",
         sentence=_sentence(found, steps),
@@ -72,6 +79,7 @@ def next_steps(found: Outlook) -> Answer:
             "A step's worth is what it adds to the expected landing of its period, all else as it stands.",
             "Steps overlap: their worths do not add up.",
             "A lever is taken to the better of the 10 % and 90 % points of its own past periods.",
+            "A segment's new opportunities are taken to the 90 % point of its own past months.",
         ),
         document={
             "currency": found.currency,
@@ -126,9 +134,10 @@ def _creation(found: Outlook) -> Iterator[tuple[str, str]]:
 
 
 def _best(steps: list[Step], team: str) -> list[Step]:
-    """The team's steps worth most; those whose worth is not known come last."""
+    """The team's steps worth most, and those whose worth is not known."""
     own = [x for x in steps if x.team == team]
-    return sorted(own, key=lambda x: -np.inf if x.effect is None else x.effect, reverse=True)[:MOST]
+    worth = sorted((x for x in own if x.effect is not None), key=lambda x: -(x.effect or 0.0))
+    return [*worth[:MOST], *(x for x in own if x.effect is None)]
 
 
 def _steps(found: Outlook) -> list[Step]:
@@ -136,6 +145,8 @@ def _steps(found: Outlook) -> list[Step]:
     return [
         *(step for w in short for step in _of_gap(found, w)),
         *_of_deals(found, short),
+        *(step for w in short for step in _of_next_period(found, w)),
+        *_of_segments(found, short),
         *_of_levers(found, short),
         *_of_overdue(found),
     ]
@@ -184,13 +195,61 @@ def _of_deals(found: Outlook, short: list[int]) -> Iterator[Step]:
     yield Step(SALES, step, _standing(found, current), current.label, float(gain.sum()))
 
 
+def _of_next_period(found: Outlook, w: int) -> Iterator[Step]:
+    """Pull in the deals of the period after that are expected to bring most then: they bring it in this one."""
+    if w + 1 == len(found.landings):
+        return
+    landing, later, projection = found.landings[w], found.landings[w + 1], found.projection
+    due = found.model.due[w + 1].deals
+    due = due[found.model.expected_close[due] < NEVER]
+    brings = (projection.deal_amount * projection.deal_p[:, w + 1])[due] * projection.windows[w + 1].scale
+    largest = np.argsort(-brings, kind="stable")[:NAMED]
+    worth = float(brings[largest].sum())
+    if worth > WORTH * landing.expected:
+        step = f"Pull {', '.join(deal_names(found, due[largest]))} in from {later.label}"
+        why = f"{_standing(found, landing)}; what they are expected to bring in {later.label} is then missing there"
+        yield Step(SALES, step, why, landing.label, worth)
+
+
+def _of_segments(found: Outlook, short: list[int]) -> Iterator[Step]:
+    """The segment that adds most to a short period when it is created at the better end of its own past months."""
+    every = [_of_segment(found, name, w) for name in found.model.once(_months_of_segments) for w in short]
+    yield from sorted(filter(None, every), key=lambda x: x.effect or 0.0)[-1:]
+
+
+def _of_segment(found: Outlook, name: str, w: int) -> Step | None:
+    """One segment's new opportunities at the better end of its past months, until the last useful day of a period."""
+    model, projection, landing = found.model, found.projection, found.landings[w]
+    past, last = model.once(_months_of_segments)[name], found.last_useful_days[name][w]
+    if last is None:
+        return None
+    usual, better = float(past[-12:].mean()), float(np.quantile(past, 0.9))
+    days = last - model.today
+    one = float(projection.worth_created(model.segments[name][1])[:days, w].mean()) * projection.windows[w].scale
+    worth = (better - usual) * days / MONTH * one
+    if worth <= WORTH * landing.expected:
+        return None
+    rates = f"from {count(usual, 1)} to {count(better, 1)} a month until {day_of(last):%d %b %Y}"
+    step = f"New opportunities in {name}: {rates}, the better end of {len(past)} past months"
+    return Step(MARKETING, step, _standing(found, landing), landing.label, worth)
+
+
+def _months_of_segments(model: Model) -> dict[str, np.ndarray]:
+    """Deals created in each of the last months, by segment with enough of them."""
+    deals = model.stints.deals
+    created, named = deals["created"].to_numpy(), deals["segment"].astype("object").to_numpy()
+    owned = {name: created[named == name] for name in model.segments}
+    months = {name: by_month(own, np.ones(len(own)), model.today) for name, own in owned.items()}
+    return {name: past for name, past in months.items() if len(past) >= MIN_PAST}
+
+
 def _of_levers(found: Outlook, short: list[int]) -> Iterator[Step]:
     """Levers at the better end of their own past: of those with one unit, the one that does most for a short period."""
     base = found.projection.assumptions
     trials = Trials(found.model, found.record.calibration if found.record else None)
     now = np.array([window.expected for window in found.projection.windows])
     best: dict[str, tuple[float, int, Lever, float]] = {}
-    for lever in lever_board(found.model) if short else ():
+    for lever in found.model.once(lever_board) if short else ():
         better = lever.own.low if lever.field in LESS_IS_BETTER else lever.own.high
         if better is None:
             continue

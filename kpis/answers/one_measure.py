@@ -11,9 +11,9 @@ from kpis.answers.outlook import Outlook
 from kpis.answers.words import count
 from kpis.dataset import Dataset
 from kpis.errors import NotEnoughData
-from kpis.measures.core.change import run_by
 from kpis.measures.core.dimensions import DIMENSIONS, NOT_GIVEN
 from kpis.measures.core.evaluate import LOW_SAMPLE, evaluate
+from kpis.measures.core.runs import run_by
 from kpis.measures.registry import find
 
 OWN = "its own"

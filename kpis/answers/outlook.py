@@ -141,7 +141,8 @@ def outlook(
     if record:
         used = zip(projection.windows, record.methods, record.why, strict=True)
         warnings += [f"{w.period.label}: a simple rule is used for the mean: {why}" for w, m, why in used if m != MODEL]
-    targets = targets_for(dataset, model.periods, assumptions.targets)
+    given = assumptions.targets
+    targets = targets_for(dataset, model.periods, given) if given else model.once(_agreed)
     rates = rates or funnel(dataset)
     warnings += rates.missing
     warnings += _due_notes(model)
@@ -285,6 +286,11 @@ def parts_table(found: Outlook) -> pd.DataFrame:
 def number(value: float | None) -> float | None:
     """A finite float or None: what JSON can hold."""
     return float(value) if value is not None and math.isfinite(value) else None
+
+
+def _agreed(model: Model) -> tuple[float | None, ...]:
+    """The targets in the data and the settings: no lever changes them, so none reads them again."""
+    return targets_for(model.dataset, model.periods)
 
 
 def document(found: Outlook) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from kpis.answers.answer import Answer
+from kpis.answers.counts import counts
 from kpis.answers.glossary import number
 from kpis.answers.outlook import Outlook, document, headline, in_words, parts_table
 from kpis.answers.words import plural
@@ -20,6 +21,12 @@ UNKNOWN = "(none)"
 QUANTILES = np.round(np.arange(0.01, 1.0, 0.01), 2)
 COMPOSITIONS = {"stage": "stage", "age": "age_band", "pushes": "pushed", "segment": "segment"}
 """What the open pipeline is broken down by: name of the table, and the column of the deals it counts."""
+
+DEAL_COLUMNS = (
+    "opportunity_id", "name", "account", "owner", "segment", "stage", "days_in_stage", "age_days", "age_band", "pushes",
+    "pushed", "qualified", "amount", "amount_if_won", "expected_close", "p_0", "p_1", "p_2", "expected", "flags",
+    "blocker",
+)  # fmt: skip
 
 PUSHED = ("never pushed", "pushed once", "pushed twice or more")
 AGE_BANDS = ((0, 30), (31, 60), (61, 90), (91, 180), (181, NEVER))
@@ -43,10 +50,11 @@ def pipeline_health(found: Outlook) -> Answer:
         tables={
             "parts": parts_table(found),
             "distribution": _distribution(found),
-            **{name: _composition(found, deals, column) for name, column in COMPOSITIONS.items()},
+            **{name: _composition(found, column) for name, column in COMPOSITIONS.items()},
             "deals": deals,
         },
         notes=found.warnings,
+        counts=counts(found.model.dataset),
         document=document(found),
     )
 
@@ -74,14 +82,21 @@ def stage_names(model: Model) -> np.ndarray:
 
 def deal_table(found: Outlook) -> pd.DataFrame:
     """One row an open deal: where it stands, what it is worth, how likely each period wins it, what flags it has."""
-    model = found.model
+    known, order = found.model.once(_known_deals)
+    p = found.projection.deal_p[order]
+    expected = expected_now(found)[order]
+    said = {"amount_if_won": found.projection.deal_amount[order], "expected": expected}
+    table = known.assign(**said, **{f"p_{w}": p[:, w] for w in range(p.shape[1])})
+    return table[list(DEAL_COLUMNS)].iloc[np.argsort(-expected, kind="stable")].reset_index(drop=True)
+
+
+def _known_deals(model: Model) -> tuple[pd.DataFrame, np.ndarray]:
+    """What no lever changes of the table of deals, by their ids; and the place of each row among the open deals."""
     held = model.open_deals
     deals = model.stints.deals.iloc[held.row].reset_index(drop=True)
     labels = model.labels.reindex(deals["opportunity_id"]).reset_index()
     age = model.today - deals["created"].to_numpy()
-    close = deals["expected_close"].to_numpy()
     pushes = deals["pushes"].to_numpy()
-    p = found.projection.deal_p
     table = pd.DataFrame(
         {
             "opportunity_id": deals["opportunity_id"],
@@ -97,15 +112,13 @@ def deal_table(found: Outlook) -> pd.DataFrame:
             "pushed": np.array(PUSHED)[np.minimum(pushes, len(PUSHED) - 1)],
             "qualified": model.qualified,
             "amount": model.open_amount,
-            "amount_if_won": found.projection.deal_amount,
-            "expected_close": [None if c >= NEVER else day_of(c) for c in close],
-            **{f"p_{w}": p[:, w] for w in range(p.shape[1])},
-            "expected": expected_now(found),
+            "expected_close": [None if c >= NEVER else day_of(c) for c in deals["expected_close"].to_numpy()],
             "flags": [", ".join(model.flags.of(k)) for k in range(len(held.row))],
             "blocker": model.flags.blockers(),
         }
     )
-    return table.sort_values(["expected", "opportunity_id"], ascending=[False, True], ignore_index=True)
+    table = table.sort_values("opportunity_id")
+    return table.reset_index(drop=True), table.index.to_numpy()
 
 
 def _age_band(days: int) -> str:
@@ -115,16 +128,28 @@ def _age_band(days: int) -> str:
     return f"{days} days"
 
 
-def _composition(found: Outlook, deals: pd.DataFrame, by: str) -> pd.DataFrame:
+def _composition(found: Outlook, by: str) -> pd.DataFrame:
     """Open deals by one dimension: count, amount, expected this period; in the order that the dimension has."""
-    grouped = deals.groupby(by, sort=False, dropna=False)
-    table = grouped.agg(
-        deals=("opportunity_id", "size"), amount=("amount", "sum"), expected=("expected", "sum")
-    ).reset_index()
-    orders = {"stage": found.model.process, "age_band": [_age_band(low) for low, _ in AGE_BANDS], "pushed": PUSHED}
-    if by not in orders:
-        return table.sort_values(["amount", by], ascending=[False, True], ignore_index=True)
-    return in_order(table, by, orders[by])
+    table, group = found.model.once(_groups)[by]
+    return table.assign(expected=np.bincount(group, expected_now(found), len(table)))
+
+
+def _groups(model: Model) -> dict[str, tuple[pd.DataFrame, np.ndarray]]:
+    """For each dimension: its groups of open deals with count and amount, and the group of each open deal."""
+    deals, order = model.once(_known_deals)
+    orders = {"stage": model.process, "age_band": [_age_band(low) for low, _ in AGE_BANDS], "pushed": PUSHED}
+    found = {}
+    for by in COMPOSITIONS.values():
+        grouped = deals.groupby(by, sort=False, dropna=False)
+        table = grouped.agg(deals=("opportunity_id", "size"), amount=("amount", "sum")).reset_index()
+        if by in orders:
+            table = in_order(table, by, orders[by])
+        else:
+            table = table.sort_values(["amount", by], ascending=[False, True], ignore_index=True)
+        group = np.empty(len(deals), dtype=np.int64)
+        group[order] = pd.Index(table[by]).get_indexer(deals[by])
+        found[by] = (table, group)
+    return found
 
 
 def in_order(table: pd.DataFrame, by: str, order: Sequence[str]) -> pd.DataFrame:

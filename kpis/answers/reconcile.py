@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import narwhals.stable.v2 as nw
@@ -10,14 +11,18 @@ import numpy as np
 import pandas as pd
 
 from kpis.answers.answer import Answer, Number
+from kpis.answers.counts import HISTORY, counted
 from kpis.answers.glossary import number
+from kpis.answers.outlook import Outlook
 from kpis.answers.words import plural
 from kpis.dataset import Dataset
 from kpis.definitions import QualifiedRule
-from kpis.engine import collect
+from kpis.engine import Type, collect
+from kpis.forecast.model import Model
 from kpis.measures.core.known import Known
 from kpis.measures.core.rows import Window
 from kpis.periods import Calendar, Period, day_n, day_of
+from kpis.settings import Settings
 
 Department = Literal["sales", "marketing"]
 DEPARTMENTS: tuple[Department, ...] = ("sales", "marketing")
@@ -30,6 +35,11 @@ LEAD_DAYS = {
 }
 """What a lead does on each of the days on which it may count as qualified."""
 KINDS = {"opportunity": "opportunities", "lead": "leads"}
+_DAYS: dict[str, Type] = {"sales_day": "float", "marketing_day": "float"}
+_DEAL: dict[str, Type] = {
+    "opportunity_id": "text", "name": "text", "amount": "float", "stage": "text", "status": "text", **_DAYS
+}  # fmt: skip
+_LEAD: dict[str, Type] = {"lead_id": "text", "title": "text", "score": "float", **_DAYS}
 _ROWS = ["record", "id", "name", "amount", "stage", "counted_by", "sales_day", "marketing_day", "why"]
 
 
@@ -61,6 +71,32 @@ def is_guessed(dataset: Dataset, department: Department) -> bool:
     return not rule.stages or rule.lead is None
 
 
+def agreement(settings: Settings) -> str:
+    """``Agreed by Dana on 22 Nov 2026.``; empty where nobody has agreed."""
+    agreed = settings.agreed
+    return f"Agreed by {agreed.by} on {agreed.on:%d %b %Y}." if agreed else ""
+
+
+def shared_definition(found: Outlook) -> Answer:
+    """The definition in short: what counts as new and as qualified, who agreed on it, how far the rules are apart.
+
+    The reconciler's answer for the outlook's day and calendar; no lever touches it.
+    """
+    return found.model.once(_in_short)
+
+
+def _in_short(model: Model) -> Answer:
+    count = reconciler(model.dataset, model.calendar)
+    agreed = agreement(model.dataset.settings) or "Nobody has agreed on these rules yet."
+    new = "New: an opportunity counts on the day it is created, whatever its stage and close date."
+    return replace(
+        count,
+        question="What counts as new, and as qualified?",
+        sentence=f"{agreed} {count.sentence}",
+        notes=(new, *count.notes),
+    )
+
+
 def reconciler(dataset: Dataset, calendar: Calendar) -> Answer:
     """Qualified opportunities and leads of the last and the current period, under both rules.
 
@@ -86,6 +122,20 @@ def reconciler(dataset: Dataset, calendar: Calendar) -> Answer:
             for department in DEPARTMENTS
         },
         tables={"counts": counts, "differences": differences},
+        counts={
+            "opportunities": counted(
+                dataset,
+                "an opportunity that met a rule, with the day it met each",
+                HISTORY,
+                lambda: _opportunities_frame(known, rules),
+            ),
+            "leads": counted(
+                dataset,
+                "a lead that met a rule, with the day it met each",
+                ("leads",),
+                lambda: _leads_frame(known, rules),
+            ),
+        },
         notes=tuple(
             f"{NAMES[d]}{' (guessed)' if is_guessed(dataset, d) else ''}: {_said(rules[d])}" for d in DEPARTMENTS
         ),
@@ -95,7 +145,11 @@ def reconciler(dataset: Dataset, calendar: Calendar) -> Answer:
 def _opportunities(known: Known, rules: dict[Department, QualifiedRule]) -> pd.DataFrame:
     """Opportunities that met a rule since the last period began, with the day they met each."""
     if not known.has("opportunities"):
-        return pd.DataFrame(columns=["id", "name", "amount", "stage", "status", "sales_day", "marketing_day"])
+        return pd.DataFrame(columns=["id", *list(_DEAL)[1:]])
+    return collect(_opportunities_frame(known, rules), _DEAL).rename(columns={"opportunity_id": "id"})
+
+
+def _opportunities_frame(known: Known, rules: dict[Department, QualifiedRule]) -> nw.LazyFrame:
     deals = known.opportunities.drop("qualified_day")
     for department, rule in rules.items():
         stages = None
@@ -103,24 +157,25 @@ def _opportunities(known: Known, rules: dict[Department, QualifiedRule]) -> pd.D
             named = known.frame("stages").filter(nw.col("stage").is_in(list(rule.stages)))
             stages = named.select(stage=nw.col("stage"), flagged=nw.lit(1)).unique(["stage"])
         deals = known.with_qualified_day(deals, stages).rename({"qualified_day": f"{department}_day"})
-    columns = {"opportunity_id": "text", "name": "text", "amount": "float", "stage": "text", "status": "text"}
-    rows = collect(_lately(deals, known), columns | {"sales_day": "float", "marketing_day": "float"})
-    return rows.rename(columns={"opportunity_id": "id"})
+    return _lately(deals, known).select(*_DEAL)
 
 
 def _leads(known: Known, rules: dict[Department, QualifiedRule]) -> pd.DataFrame:
     """Leads that met a rule since the last period began, with the day they met each."""
     if _lacking(known.dataset, rules):
-        return pd.DataFrame(columns=["id", "name", "score", "sales_day", "marketing_day"])
+        return pd.DataFrame(columns=["id", "name", *list(_LEAD)[2:]])
+    rows = collect(_leads_frame(known, rules), _LEAD)
+    return rows.rename(columns={"lead_id": "id", "title": "name"})
+
+
+def _leads_frame(known: Known, rules: dict[Department, QualifiedRule]) -> nw.LazyFrame:
     leads = known.frame("leads")
     for department, rule in rules.items():
         met = ~nw.col(f"{rule.lead}_n").is_null()
         if rule.score_from is not None:
             met &= (nw.col("score") >= rule.score_from).fill_null(False)
         leads = leads.with_columns(nw.when(met).then(nw.col(f"{rule.lead}_n")).alias(f"{department}_day"))
-    columns = {"lead_id": "text", "title": "text", "score": "float"}
-    rows = collect(_lately(leads, known), columns | {"sales_day": "float", "marketing_day": "float"})
-    return rows.rename(columns={"lead_id": "id", "title": "name"})
+    return _lately(leads, known).select(*_LEAD)
 
 
 def _lacking(dataset: Dataset, rules: dict[Department, QualifiedRule]) -> str:

@@ -37,7 +37,7 @@ def say(number: Number, currency: str) -> str:
     if number.unit == "share":
         return percent(number.value)
     if number.unit == "ratio":
-        return f"{number.value:.2f} x"
+        return f"{number.value:z.2f} x"
     if number.unit == "days":
         return f"{count(number.value)} days"
     return count(number.value, 0 if number.unit == "count" else 1)
@@ -46,7 +46,7 @@ def say(number: Number, currency: str) -> str:
 def _table(table: pd.DataFrame) -> str:
     if table.empty:
         return "  (none)"
-    return table.to_string(index=False, float_format=lambda v: f"{v:,.2f}", na_rep="n/a", max_colwidth=110)
+    return table.to_string(index=False, float_format=lambda v: f"{v:z,.2f}", na_rep="n/a", max_colwidth=110)
 
 
 def as_json(document: Any) -> str:

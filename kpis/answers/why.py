@@ -11,9 +11,10 @@ from kpis.answers.words import percent
 from kpis.dataset import Dataset
 from kpis.errors import AssumptionError, NotEnoughData
 from kpis.measures.core.bridge import Won, bridge, revenue_bridge
-from kpis.measures.core.change import made_of, run_by, won_deals
+from kpis.measures.core.change import made_of, won_deals
 from kpis.measures.core.dimensions import DIMENSIONS, NOT_GIVEN
-from kpis.measures.core.evaluate import Part, Result, evaluate
+from kpis.measures.core.evaluate import Part, Result, evaluated
+from kpis.measures.core.runs import Runs, runs_of
 
 SAID = {
     "volume": "how many there were",
@@ -61,11 +62,12 @@ def why(
     -----
     Tables: ``steps`` (start, one row an effect, end), ``groups`` (effect, group, value, the largest first).
     """
-    one = evaluate(dataset, [name], periods=PERIODS, rng=rng or np.random.default_rng(SEED), parts=False)[0]
+    runs = runs_of(dataset, PERIODS, rng or np.random.default_rng(SEED))
+    one = evaluated(runs, [name], parts=False)[0]
     if one.headline is None:
         raise NotEnoughData(f"{name} {one.status}")
     first, last = _pair(one, before, after)
-    by, effects = _effects(dataset, one, by, first, last)
+    by, effects = _effects(runs, one, by, first, last)
     start, end = (float(one.headline.grid.value[0, k]) for k in (first, last))
     effects = _completed(effects, end - start)
     steps = _steps(one, effects, start, first, last)
@@ -118,22 +120,23 @@ def _pair(one: Result, before: str, after: str) -> tuple[int, int]:
     return first, last
 
 
-def _effects(dataset: Dataset, one: Result, by: str, first: int, last: int) -> tuple[str, pd.DataFrame]:
+def _effects(runs: Runs, one: Result, by: str, first: int, last: int) -> tuple[str, pd.DataFrame]:
     """The effects by the dimension; without one, by the first that this measure's rows have."""
     problem: NotEnoughData | None = None
     for dimension in (by,) if by else (*DIMENSIONS, ""):
         try:
-            return dimension, _bridge(dataset, one, dimension, first, last)
+            return dimension, _bridge(runs, one, dimension, first, last)
         except NotEnoughData as error:
             problem = problem or error
     raise problem
 
 
-def _bridge(dataset: Dataset, one: Result, by: str, first: int, last: int) -> pd.DataFrame:
-    run = run_by(dataset, by, PERIODS)
-    if one.measure.name != REVENUE:
-        return bridge(made_of(run, one.measure.name, one.headline.name).last(PERIODS), first, last)
-    deals, followed = won_deals(run)
+def _bridge(runs: Runs, one: Result, by: str, first: int, last: int) -> pd.DataFrame:
+    with runs.busy:
+        run = runs.by(by)
+        if one.measure.name != REVENUE:
+            return bridge(made_of(run, one.measure.name, one.headline.name).last(PERIODS), first, last)
+        deals, followed = won_deals(run)
     back = deals.decided.shape[1] - PERIODS
     pair = [back + first, back + last]
     two = Won(

@@ -18,13 +18,13 @@ def money(amount: float | None, currency: str = "") -> str:
 
     Examples
     --------
-    >>> money(4_026_000, "USD"), money(612_345, "EUR"), money(950, "USD"), money(-2_500_000, "USD")
-    ('$4.03 M', '€612 k', '$950', '-$2.50 M')
+    >>> money(4_026_000, "USD"), money(612_345, "EUR"), money(950, "USD"), money(-2_500_000, "USD"), money(-0.2)
+    ('$4.03 M', '€612 k', '$950', '-$2.50 M', '0')
     """
     if amount is None or not math.isfinite(amount):
         return NOT_AVAILABLE
-    sign = "-" if amount < 0 else ""
     size = abs(amount)
+    sign = "-" if amount < 0 and size > 0.5 else ""
     for limit, unit in ((1e9, " bn"), (1e6, " M"), (1e3, " k")):
         # 999,600 reads as $1.00 M, not as $1000 k.
         if size >= limit * 0.9995:
@@ -50,8 +50,8 @@ def percent(share: float | None, digits: int = 0) -> str:
 
     Examples
     --------
-    >>> percent(0.6213), percent(0.003), percent(0.999), percent(1.0)
-    ('62 %', 'under 1 %', 'over 99 %', '100 %')
+    >>> percent(0.6213), percent(0.003), percent(0.999), percent(1.0), percent(-0.0001, 1)
+    ('62 %', 'under 1 %', 'over 99 %', '100 %', '0.0 %')
     """
     if share is None or not math.isfinite(share):
         return NOT_AVAILABLE
@@ -61,14 +61,28 @@ def percent(share: float | None, digits: int = 0) -> str:
         return f"under {step:.{digits}f} %"
     if 1 - edge < share < 1:
         return f"over {100 - step:.{digits}f} %"
-    return f"{100 * share:.{digits}f} %"
+    return f"{100 * share:z.{digits}f} %"
 
 
 def count(number: float | None, digits: int = 0) -> str:
     """``1,234``."""
-    return NOT_AVAILABLE if number is None or not math.isfinite(number) else f"{number:,.{digits}f}"
+    return NOT_AVAILABLE if number is None or not math.isfinite(number) else f"{number:z,.{digits}f}"
 
 
 def plural(number: float, one: str, many: str = "") -> str:
     """``1 deal``, ``2 deals``."""
     return f"{number:,.0f} {one if number == 1 else many or one + 's'}"
+
+
+def size(bytes_: int) -> str:
+    """Room on a disk: ``1.4 MB``.
+
+    Examples
+    --------
+    >>> size(512), size(20_480), size(1_400_000), size(3_000_000_000)
+    ('1 kB', '20 kB', '1.4 MB', '3.0 GB')
+    """
+    for limit, unit in ((1e9, "GB"), (1e6, "MB")):
+        if bytes_ >= limit:
+            return f"{bytes_ / limit:.1f} {unit}"
+    return f"{max(bytes_ / 1e3, 1):.0f} kB"

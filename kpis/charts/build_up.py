@@ -5,10 +5,10 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from kpis.charts.style import exact, label, money_axis, named, room, template, tinted
+from kpis.charts.style import Picture, exact, label, money_axis, named, room, template, tinted
 
 
-def build_up(table: pd.DataFrame, symbol: str = "") -> alt.LayerChart:
+def build_up(table: pd.DataFrame, symbol: str = "") -> Picture:
     """Open qualified amount expected to close in a period, by day before and in it.
 
     Parameters
@@ -22,7 +22,7 @@ def build_up(table: pd.DataFrame, symbol: str = "") -> alt.LayerChart:
     known = rows["day"].where(rows["amount"].notna())
     rows["now"] = rows["day"] == known.groupby(rows["period"]).transform("max")
     rows["room"] = rows["day"].max() * 1.1
-    return _build_up(symbol).properties(data=rows, height=300)
+    return _build_up(symbol).filled(rows, 300)
 
 
 @template

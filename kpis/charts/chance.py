@@ -5,7 +5,7 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from kpis.charts.style import exact, label, money, money_axis, percent, room, template, tinted
+from kpis.charts.style import Picture, exact, label, money, money_axis, percent, room, template, tinted
 
 NAMED = (0.9, 0.5, 0.1)
 """Chances that are named on the curve: nearly sure, even, a stretch."""
@@ -16,7 +16,7 @@ NEAR = 0.1
 
 def chance(
     distribution: pd.DataFrame, target: float | None = None, p_hit: float | None = None, symbol: str = ""
-) -> alt.LayerChart:
+) -> Picture:
     """The chance to reach at least each amount, with the target marked.
 
     Parameters
@@ -33,7 +33,7 @@ def chance(
     room_for = 0.45 * (amount.max() - amount.min())
     curve = distribution.assign(named=named, room=max(amount.max(), target or 0.0) + room_for)
     mark = pd.DataFrame({"goal": [target], "hit": [p_hit]}, dtype=float)
-    return _chance(symbol).properties(data=pd.concat([curve, mark], ignore_index=True), height=250)
+    return _chance(symbol).filled(pd.concat([curve, mark], ignore_index=True), 250)
 
 
 BESIDE = {"dx": 9, "dy": -8}

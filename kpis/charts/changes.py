@@ -5,7 +5,7 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from kpis.charts.style import ROOM, coloured, exact, label, money, money_axis, named, names, room, template
+from kpis.charts.style import ROOM, Picture, coloured, exact, label, money, money_axis, named, names, room, template
 
 MEANING = {
     "won": "won", "decreased": "warning", "pushed out": "warning", "lost": "warning", "pulled forward": "warning",
@@ -14,7 +14,7 @@ MEANING = {
 """What leaves, as won or as money at risk; all else is open."""
 
 
-def waterfall(steps: pd.DataFrame, symbol: str = "") -> alt.LayerChart:
+def waterfall(steps: pd.DataFrame, symbol: str = "") -> Picture:
     """Each step as a bar that begins where the one before it ended.
 
     Parameters
@@ -31,7 +31,7 @@ def waterfall(steps: pd.DataFrame, symbol: str = "") -> alt.LayerChart:
         sign=rises.map({True: "+", False: ""}),
         room=1.15 * ROOM * steps["high"].max(),
     )
-    return _waterfall(symbol).properties(data=rows, height=34 * len(rows) + 60)
+    return _waterfall(symbol).filled(rows, 34 * len(rows) + 60)
 
 
 @template

@@ -5,7 +5,20 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from kpis.charts.style import ROOM, coloured, exact, label, money, money_axis, named, names, room, template, tinted
+from kpis.charts.style import (
+    ROOM,
+    Picture,
+    coloured,
+    exact,
+    label,
+    money,
+    money_axis,
+    named,
+    names,
+    room,
+    template,
+    tinted,
+)
 
 STEPS = {"won": "Won so far", "open": "From open deals", "not yet created": "Not yet created"}
 TOTAL = "Expected landing"
@@ -19,7 +32,7 @@ HOVER = [
 ]
 
 
-def landing(parts: pd.DataFrame, symbol: str = "") -> alt.LayerChart:
+def landing(parts: pd.DataFrame, symbol: str = "") -> Picture:
     """One period's landing in steps from won to expected, with the target and the likely range.
 
     Parameters
@@ -34,7 +47,7 @@ def landing(parts: pd.DataFrame, symbol: str = "") -> alt.LayerChart:
     total.loc[1:, ["said", "low", "high"]] = None
     steps = steps.assign(row=steps["part"].map(STEPS), said=steps["amount"], goal=steps["target"])
     steps.loc[1:, "goal"] = None
-    return _landing(symbol).properties(data=pd.concat([steps, total], ignore_index=True), height=250)
+    return _landing(symbol).filled(pd.concat([steps, total], ignore_index=True), 250)
 
 
 @template
@@ -58,7 +71,7 @@ def _landing(symbol: str) -> alt.LayerChart:
     )
 
 
-def landings(parts: pd.DataFrame, symbol: str = "") -> alt.LayerChart:
+def landings(parts: pd.DataFrame, symbol: str = "") -> Picture:
     """The landings of several periods: stacked parts, a tick at each target, and the likely range.
 
     Parameters
@@ -72,7 +85,7 @@ def landings(parts: pd.DataFrame, symbol: str = "") -> alt.LayerChart:
     once = ~rows["period"].duplicated()
     rows["expected"] = rows.groupby("period")["amount"].transform("sum").where(once)
     rows["goal"], rows["low"], rows["high"] = (rows[c].where(once) for c in ("target", "p10", "p90"))
-    return _landings(symbol).properties(data=rows, height=92 * max(rows["period"].nunique(), 1) + 70)
+    return _landings(symbol).filled(rows, 92 * max(rows["period"].nunique(), 1) + 70)
 
 
 @template

@@ -7,6 +7,7 @@ import pandas as pd
 
 from kpis.charts.style import (
     ROOM,
+    Picture,
     coloured,
     exact,
     label,
@@ -28,7 +29,7 @@ WIDE_ROOM = 1.8
 """As ``ROOM``, for labels that say n as well."""
 
 
-def control(points: pd.DataFrame, unit: str, symbol: str = "") -> alt.LayerChart:
+def control(points: pd.DataFrame, unit: str, symbol: str = "") -> Picture:
     """A measure by period between its control limits; the judged period stands out where it gives an alarm.
 
     Parameters
@@ -45,7 +46,7 @@ def control(points: pd.DataFrame, unit: str, symbol: str = "") -> alt.LayerChart
         alarm=points["judged"] & points["verdict"].isin(ALARMS),
         last=[k == len(points) - 1 for k in range(len(points))],
     )
-    return _control(unit, symbol).properties(data=rows, height=260)
+    return _control(unit, symbol).filled(rows, 260)
 
 
 @template
@@ -86,7 +87,7 @@ HOVER = {
 }
 
 
-def groups(table: pd.DataFrame, unit: str, symbol: str = "") -> alt.LayerChart:
+def groups(table: pd.DataFrame, unit: str, symbol: str = "") -> Picture:
     """A measure by group as bars with their intervals, the highest first.
 
     Parameters
@@ -98,7 +99,7 @@ def groups(table: pd.DataFrame, unit: str, symbol: str = "") -> alt.LayerChart:
     rows = drawn[["group", "value", "low", "high", "n", "said"]]
     rows = rows.assign(end=rows[["value", "high"]].max(axis=1))
     rows = rows.assign(room=WIDE_ROOM * max(rows["end"].max(), 0.0))
-    return _groups(unit, symbol).properties(data=rows, height=30 * max(len(rows), 3) + 60)
+    return _groups(unit, symbol).filled(rows, 30 * max(len(rows), 3) + 60)
 
 
 @template
@@ -122,7 +123,7 @@ def _groups(unit: str, symbol: str) -> alt.LayerChart:
     )
 
 
-def bridge(steps: pd.DataFrame, unit: str, symbol: str = "") -> alt.LayerChart:
+def bridge(steps: pd.DataFrame, unit: str, symbol: str = "") -> Picture:
     """From one period's value to another's: each effect begins where the one before it ended.
 
     Parameters
@@ -137,7 +138,7 @@ def bridge(steps: pd.DataFrame, unit: str, symbol: str = "") -> alt.LayerChart:
         sign=steps["kind"].map({"up": "+"}).fillna(""),
         room=ROOM * max(top, 0.0),
     )
-    return _bridge(unit, symbol).properties(data=rows, height=34 * len(rows) + 60)
+    return _bridge(unit, symbol).filled(rows, 34 * len(rows) + 60)
 
 
 @template
@@ -150,7 +151,7 @@ def _bridge(unit: str, symbol: str) -> alt.LayerChart:
     return alt.layer(room(), bars, label(base.encode(x="right:Q"), f"datum.sign + {_written('value', unit, symbol)}"))
 
 
-def credited(table: pd.DataFrame, rules: tuple[str, ...], symbol: str = "", rule: str = "linear") -> alt.LayerChart:
+def credited(table: pd.DataFrame, rules: tuple[str, ...], symbol: str = "", rule: str = "linear") -> Picture:
     """Revenue credited to each channel or campaign: one rule as a bar, the span of all rules as a line.
 
     Parameters
@@ -164,7 +165,7 @@ def credited(table: pd.DataFrame, rules: tuple[str, ...], symbol: str = "", rule
     rows = table[["name"]].assign(credit=table[rule], least=every.min(axis=1), most=every.max(axis=1))
     rows = rows.nlargest(MOST, "credit")
     rows = rows.assign(room=ROOM * rows["most"].max())
-    return _credited(symbol).properties(data=rows, height=30 * max(len(rows), 3) + 60)
+    return _credited(symbol).filled(rows, 30 * max(len(rows), 3) + 60)
 
 
 @template
@@ -185,7 +186,7 @@ def _credited(symbol: str) -> alt.LayerChart:
     )
 
 
-def response(curve: pd.DataFrame, months: pd.DataFrame, outcome: str, symbol: str = "") -> alt.LayerChart:
+def response(curve: pd.DataFrame, months: pd.DataFrame, outcome: str, symbol: str = "") -> Picture:
     """An outcome against a month's spend: what months brought, what is usual, and nothing outside of what was tried.
 
     Parameters
@@ -196,7 +197,7 @@ def response(curve: pd.DataFrame, months: pd.DataFrame, outcome: str, symbol: st
     rows = pd.concat(
         [curve.assign(kind="curve"), months.assign(kind="month", month=months["month"].astype(str))], ignore_index=True
     )
-    return _response(outcome, symbol).properties(data=rows, height=300)
+    return _response(outcome, symbol).filled(rows, 300)
 
 
 @template
@@ -220,7 +221,7 @@ def _response(outcome: str, symbol: str) -> alt.LayerChart:
     )
 
 
-def deciles(table: pd.DataFrame) -> alt.LayerChart:
+def deciles(table: pd.DataFrame) -> Picture:
     """Win rate by decile of the lead score, with its interval.
 
     Parameters
@@ -228,7 +229,7 @@ def deciles(table: pd.DataFrame) -> alt.LayerChart:
     table
         The table ``deciles``: decile, leads, share, low, high.
     """
-    return _deciles().properties(data=table, height=260)
+    return _deciles().filled(table, 260)
 
 
 @template
@@ -250,7 +251,7 @@ def _deciles() -> alt.LayerChart:
     )
 
 
-def drivers(table: pd.DataFrame) -> alt.LayerChart:
+def drivers(table: pd.DataFrame) -> Picture:
     """How much more often leads with a value leave than all others: lift with its interval, 1 is no difference.
 
     Parameters
@@ -267,7 +268,7 @@ def drivers(table: pd.DataFrame) -> alt.LayerChart:
         ],
         one=1.0,
     )
-    return _drivers().properties(data=rows, height=28 * max(len(rows), 3) + 60)
+    return _drivers().filled(rows, 28 * max(len(rows), 3) + 60)
 
 
 @template
@@ -292,7 +293,7 @@ def _drivers() -> alt.LayerChart:
     )
 
 
-def pareto(table: pd.DataFrame) -> alt.LayerChart:
+def pareto(table: pd.DataFrame) -> Picture:
     """Share of the revenue that the largest customers bring, cumulated.
 
     Parameters
@@ -302,7 +303,7 @@ def pareto(table: pd.DataFrame) -> alt.LayerChart:
     """
     at = (table["customers"] - 0.2).abs().idxmin() if len(table) else None
     rows = table.assign(fifth=table.index == at)
-    return _pareto().properties(data=rows, height=280)
+    return _pareto().filled(rows, 280)
 
 
 @template

@@ -5,10 +5,10 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from kpis.charts.style import ROOM, exact, label, money, money_axis, named, names, room, template, tinted
+from kpis.charts.style import ROOM, Picture, exact, label, money, money_axis, named, names, room, template, tinted
 
 
-def composition(table: pd.DataFrame, by: str, symbol: str = "") -> alt.LayerChart:
+def composition(table: pd.DataFrame, by: str, symbol: str = "") -> Picture:
     """Amount of open deals by one dimension; the full colour is what is expected to be won this period.
 
     Parameters
@@ -20,7 +20,7 @@ def composition(table: pd.DataFrame, by: str, symbol: str = "") -> alt.LayerChar
     """
     # The label at the end of a bar tells the number of deals as well and needs more room.
     rows = table.rename(columns={by: "name"}).assign(room=1.6 * ROOM * table["amount"].max())
-    return _composition(symbol).properties(data=rows, height=40 * max(len(rows), 3) + 60)
+    return _composition(symbol).filled(rows, 40 * max(len(rows), 3) + 60)
 
 
 @template
@@ -42,7 +42,7 @@ def _composition(symbol: str) -> alt.LayerChart:
     )
 
 
-def needed(periods: pd.DataFrame, symbol: str = "") -> alt.LayerChart:
+def needed(periods: pd.DataFrame, symbol: str = "") -> Picture:
     """Open qualified pipeline of each period, and a tick at what the wanted confidence takes.
 
     Parameters
@@ -55,7 +55,7 @@ def needed(periods: pd.DataFrame, symbol: str = "") -> alt.LayerChart:
     columns = ["open_qualified", "required_pipeline", "gap"]
     rows = periods[["period", *columns]].astype(dict.fromkeys(columns, float))
     rows["room"] = ROOM * rows[columns[:2]].max().max()
-    return _needed(symbol).properties(data=rows, height=92 * max(len(rows), 1) + 70)
+    return _needed(symbol).filled(rows, 92 * max(len(rows), 1) + 70)
 
 
 @template

@@ -5,10 +5,10 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from kpis.charts.style import coloured, exact, label, money_axis, named, names, percent, room, template, tinted
+from kpis.charts.style import Picture, coloured, exact, label, money_axis, named, names, percent, room, template, tinted
 
 
-def errors(scores: pd.DataFrame, model: str) -> alt.LayerChart:
+def errors(scores: pd.DataFrame, model: str) -> Picture:
     """WAPE of each method in one window, the smallest first; this model in the colour of open deals.
 
     Parameters
@@ -22,7 +22,7 @@ def errors(scores: pd.DataFrame, model: str) -> alt.LayerChart:
     rows = rows.assign(
         meaning=["open" if m == model else "past" for m in rows["method"]], room=1.3 * rows["wape"].max()
     )
-    return _errors().properties(data=rows, height=34 * max(len(rows), 3) + 60)
+    return _errors().filled(rows, 34 * max(len(rows), 3) + 60)
 
 
 @template
@@ -40,7 +40,7 @@ def _errors() -> alt.LayerChart:
     )
 
 
-def over_time(origins: pd.DataFrame, symbol: str = "") -> alt.LayerChart:
+def over_time(origins: pd.DataFrame, symbol: str = "") -> Picture:
     """Forecast with its 80 % range and what came of it, by the day it was made.
 
     Parameters
@@ -51,7 +51,7 @@ def over_time(origins: pd.DataFrame, symbol: str = "") -> alt.LayerChart:
         What stands before an amount of money.
     """
     rows = origins.assign(made_on=pd.to_datetime(origins["made_on"]))
-    return _over_time(symbol).properties(data=rows, height=300)
+    return _over_time(symbol).filled(rows, 300)
 
 
 @template
@@ -69,7 +69,7 @@ def _over_time(symbol: str) -> alt.LayerChart:
     )
 
 
-def calibration(ranges: pd.DataFrame) -> alt.LayerChart:
+def calibration(ranges: pd.DataFrame) -> Picture:
     """Share of outcomes at or below each level of the forecast: on the diagonal when the levels are true.
 
     Parameters
@@ -77,7 +77,7 @@ def calibration(ranges: pd.DataFrame) -> alt.LayerChart:
     ranges
         Rows of the table ``ranges`` of one window: level, share, n.
     """
-    return _calibration().properties(data=ranges, height=300)
+    return _calibration().filled(ranges, 300)
 
 
 @template
@@ -103,7 +103,7 @@ def _calibration() -> alt.LayerChart:
     )
 
 
-def chances(table: pd.DataFrame) -> alt.LayerChart:
+def chances(table: pd.DataFrame) -> Picture:
     """Share of targets reached beside the chance that was forecast, with its interval: on the diagonal when true.
 
     Parameters
@@ -111,7 +111,7 @@ def chances(table: pd.DataFrame) -> alt.LayerChart:
     table
         Rows of the table ``chances`` of one window: said, reached, low, high, hits, n.
     """
-    return _chances().properties(data=table, height=300)
+    return _chances().filled(table, 300)
 
 
 @template

@@ -7,6 +7,7 @@ import pandas as pd
 
 from kpis.charts.style import (
     ROOM,
+    Picture,
     coloured,
     exact,
     label,
@@ -24,7 +25,7 @@ UP, DOWN = "won", "warning"
 """Meanings whose colours say that a change brings more or less."""
 
 
-def side_by_side(periods: pd.DataFrame, symbol: str = "") -> alt.LayerChart:
+def side_by_side(periods: pd.DataFrame, symbol: str = "") -> Picture:
     """Expected landing of each scenario and period, with its likely range and target.
 
     Parameters
@@ -39,8 +40,8 @@ def side_by_side(periods: pd.DataFrame, symbol: str = "") -> alt.LayerChart:
     rows = rows.sort_values("order", kind="stable").drop(columns="order").reset_index(drop=True)
     rows["meaning"] = ["past" if name == rows["scenario"].iloc[0] else "open" for name in rows["scenario"]]
     rows["row"] = rows["period"] + "  " + rows["scenario"]
-    rows["room"] = 1.25 * ROOM * rows[["expected", "p90", "target"]].max().max()
-    return _side_by_side(symbol).properties(data=rows, height=44 * max(len(rows), 2) + 60)
+    rows["room"] = 2 * ROOM * rows[["expected", "p90", "target"]].max().max()
+    return _side_by_side(symbol).filled(rows, 44 * max(len(rows), 2) + 60)
 
 
 @template
@@ -73,7 +74,7 @@ def bridge(
     totals: tuple[float, float],
     symbol: str = "",
     title: str = "Expected over three periods",
-) -> alt.LayerChart:
+) -> Picture:
     """From one total to another, a step an assumption.
 
     Parameters
@@ -100,8 +101,8 @@ def bridge(
         "open" if k == "total" else UP if a >= 0 else DOWN for k, a in zip(rows["kind"], rows["amount"], strict=True)
     ]
     rows["at"] = rows[["start", "end"]].max(axis=1)
-    rows["room"] = 1.25 * rows["at"].max()
-    return _bridge(symbol, title).properties(data=rows, height=38 * len(rows) + 60)
+    rows["room"] = 1.25 * ROOM * rows["at"].max()
+    return _bridge(symbol, title).filled(rows, 38 * len(rows) + 60)
 
 
 @template
@@ -116,7 +117,7 @@ def _bridge(symbol: str, title: str) -> alt.LayerChart:
     return alt.layer(room(), bars, label(base.encode(x="at:Q"), said))
 
 
-def swings(table: pd.DataFrame, symbol: str = "") -> alt.LayerChart:
+def swings(table: pd.DataFrame, symbol: str = "") -> Picture:
     """What each lever does to the landing over its own range, the widest first.
 
     Parameters
@@ -135,9 +136,9 @@ def swings(table: pd.DataFrame, symbol: str = "") -> alt.LayerChart:
     rows = rows.sort_values("said", key=lambda said: ~said, kind="stable")
     rows = rows.sort_values("swing", ascending=False, kind="stable")
     reach = 1.9 * rows["change"].abs().max()
-    return _swings(symbol).properties(
-        data=pd.concat([rows.assign(room=reach), rows.head(1).assign(room=-reach, change=None)], ignore_index=True),
-        height=40 * rows["lever"].nunique() + 60,
+    return _swings(symbol).filled(
+        pd.concat([rows.assign(room=reach), rows.head(1).assign(room=-reach, change=None)], ignore_index=True),
+        40 * rows["lever"].nunique() + 60,
     )
 
 
@@ -159,7 +160,7 @@ def _swings(symbol: str) -> alt.LayerChart:
     )
 
 
-def pairs(table: pd.DataFrame, across: str, down: str) -> alt.LayerChart:
+def pairs(table: pd.DataFrame, across: str, down: str) -> Picture:
     """Chance to reach the target over the values of two levers.
 
     Parameters
@@ -170,7 +171,7 @@ def pairs(table: pd.DataFrame, across: str, down: str) -> alt.LayerChart:
         What the two levers are called.
     """
     rows = table.dropna(subset=["p_hit"]).astype({"p_hit": float}).sort_values(["y", "x"], ascending=[False, True])
-    return _pairs(across, down).properties(data=rows, height=52 * max(table["y"].nunique(), 3) + 60)
+    return _pairs(across, down).filled(rows, 52 * max(table["y"].nunique(), 3) + 60)
 
 
 @template

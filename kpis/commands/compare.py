@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from kpis.commands.options import Json, Source, Target, about_data, levers, show
+from kpis.commands.options import Json, Source, Target, about_data, show
 
 
 @about_data
 def compare(
     source: Source,
     scenario: Annotated[
-        list[Path],
+        list[str],
         typer.Option(
-            help="Levers (JSON); two to four of them. One alone is compared with the estimate.",
-            exists=True,
-            dir_okay=False,
+            help="Levers: files (JSON) or names in the --workspace; two to four of them. One alone is compared with "
+            "the estimate.",
             show_default=False,
         ),
     ],
@@ -28,9 +26,9 @@ def compare(
     """Compare scenarios, and share their difference out to each changed assumption."""
     from kpis.answers import compare as answers
 
-    chosen = [levers(path, target) for path in scenario]
+    chosen = [source.levers(each, target) for each in scenario]
     if len(chosen) == 1:
-        chosen.insert(0, levers(None, target))
+        chosen.insert(0, source.levers(None, target))
     first = source.outlook(chosen[0])
     answer = answers.compare([first, *(first.under(other) for other in chosen[1:])])
     show(answer.document, as_json, answer)

@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
-from kpis.commands.options import Json, Scenario, Source, Target, about_data, levers, show
+from typing import Annotated
+
+import typer
+
+from kpis.commands.options import Json, Scenario, Source, Target, about_data, log, show
 from kpis.errors import NotEnoughData
 
 
 @about_data
-def forecast(source: Source, target: Target = None, scenario: Scenario = None, as_json: Json = False) -> None:
+def forecast(
+    source: Source,
+    target: Target = None,
+    scenario: Scenario = None,
+    save: Annotated[
+        bool, typer.Option("--save", help="Save it as a prediction in the --workspace, to be held against what comes.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Forecast the current and the next two periods."""
     from kpis.answers.coverage import next_periods
     from kpis.answers.creation import new_opportunities
     from kpis.answers.outlook import document
     from kpis.answers.pipeline import pipeline_health
 
-    found = source.outlook(levers(scenario, target))
+    there = source.in_workspace("--save") if save else None
+    found = source.outlook(source.levers(scenario, target))
+    if there is not None:
+        from kpis.answers.ledger import prediction
+        from kpis.store import ledger
+
+        saved = ledger.save(there, prediction(found))
+        log("forecast", as_of=saved.made_on, workspace=there.name, scenario=saved.name, prediction=saved.id)
     answers = {
         "pipeline": pipeline_health(found),
         "coverage": next_periods(found),

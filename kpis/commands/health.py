@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kpis.commands.options import Json, Scenario, Source, Target, about_data, levers, show
+from kpis.commands.options import Json, Scenario, Source, Target, about_data, show
 
 
 @about_data
@@ -12,7 +12,7 @@ def health(source: Source, target: Target = None, scenario: Scenario = None, as_
     from kpis.answers.dependence import dependence
     from kpis.answers.health import deal_health, document
 
-    found = source.outlook(levers(scenario, target))
+    found = source.outlook(source.levers(scenario, target))
     if as_json:
         show(document(found), as_json)
     else:

@@ -38,7 +38,7 @@ def measure(
     ] = "",
     periods: Annotated[int, typer.Option(min=1, max=60, help="How many periods, the current one last.")] = 8,
     sql: Annotated[
-        str | None, typer.Option(help="Print the queries behind the numbers in this dialect: duckdb.")
+        str | None, typer.Option(help="Print the queries behind the numbers: duckdb, postgres, snowflake, bigquery.")
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import inspect
+import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from kpis.commands.source import Source, tell
 from kpis.errors import AssumptionError
 
 # What takes long to import is imported where it is needed, so that --help answers at once.
 if TYPE_CHECKING:
-    from kpis.answers.outlook import Outlook
-    from kpis.assumptions import Assumptions
-    from kpis.dataset import Dataset
-    from kpis.intake import Intake
     from kpis.settings import Settings
+    from kpis.store import Workspace
+
+_MARKS = set(' "=\n')
+"""What a bare value of the log may not hold."""
 
 
-def _there(data: list[str]) -> list[str]:
-    for item in data:
+def _there(data: list[str] | None) -> list[str] | None:
+    for item in data or ():
         if "://" not in item and not Path(item).exists():
             raise typer.BadParameter(f"'{item}' does not exist.")
     return data
@@ -42,52 +43,31 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on s
 SettingsFile = Annotated[
     Path | None, typer.Option("--settings", help="Stages, definitions, targets (TOML).", exists=True, dir_okay=False)
 ]
-Scenario = Annotated[Path | None, typer.Option("--scenario", help="Levers (JSON).", exists=True, dir_okay=False)]
+Scenario = Annotated[
+    str | None, typer.Option("--scenario", help="Levers: a file (JSON), or the name of a scenario of the --workspace.")
+]
+Store = Annotated[
+    str | None,
+    typer.Option(
+        help="Where workspaces are kept: a folder, or postgresql://...; default: TANDEM_DATA, else your own folder.",
+        show_default=False,
+    ),
+]
 Target = Annotated[
     str | None, typer.Option(help="N, or N,N,N for the current and the next two periods; one N holds for all three.")
 ]
 
 
-@dataclass(frozen=True)
-class Source:
-    """The data a command is about: where they are, how they are read, as of which day."""
-
-    data: list[str]
-    settings: Settings
-    as_of: date | None
-
-    def read(self) -> Intake:
-        """What was read, and what became of every row."""
-        from kpis.intake import read
-
-        return read(self.data, settings=self.settings)
-
-    def dataset(self) -> Dataset:
-        """The dataset as known at the end of the as-of day; the newest day when that lies after the data."""
-        return self.known(self.read().dataset)
-
-    def known(self, found: Dataset) -> Dataset:
-        """What was read, as known at the end of the as-of day."""
-        if self.as_of is None:
-            return found
-        if self.as_of > found.newest:
-            newest = found.newest
-            tell(f"The newest date in the data is {newest}: {newest} is used, not {self.as_of}.")
-        return found.known_at(min(self.as_of, found.newest))
-
-    def outlook(self, assumptions: Assumptions | None = None, dataset: Dataset | None = None) -> Outlook:
-        """The outlook of the data under the assumptions, calibrated on its own past; of a dataset that is there."""
-        from kpis.answers.outlook import outlook
-        from kpis.forecast.backtest import record
-        from kpis.forecast.model import fit
-
-        dataset = dataset or self.dataset()
-        model = fit(dataset)
-        return outlook(dataset, model, assumptions, record(dataset, model))
-
-
 def _source(
-    data: Data,
+    data: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Files or folders (CSV, TSV, XLSX, Parquet, zip), or a connection URL; without it, the newest data "
+            "kept in the --workspace.",
+            callback=_there,
+            show_default=False,
+        ),
+    ] = None,
     as_of: Annotated[
         datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="The end of this day; default: the newest date in the data."),
@@ -99,10 +79,21 @@ def _source(
         Path | None, typer.Option(help="Dated currency rates: date, currency, rate.", exists=True, dir_okay=False)
     ] = None,
     settings: SettingsFile = None,
+    workspace: Annotated[
+        str | None, typer.Option(help="A saved workspace: its data, settings and scenarios.", show_default=False)
+    ] = None,
+    store: Store = None,
 ) -> Source:
     """The options every command about DATA has."""
-    chosen = read_settings(settings, grain=grain, fiscal_start=fiscal_start, currency=currency)
-    return Source([*data, *([str(rates)] if rates else [])], chosen, as_of.date() if as_of else None)
+    if not data and workspace is None:
+        raise typer.BadParameter("Give DATA, or a --workspace whose data are kept.")
+    if not data and (currency or rates or settings):
+        raise typer.BadParameter("Kept data are not read again: --currency, --rates and --settings need DATA.")
+    there = in_store(workspace, store) if workspace is not None else None
+    calendar = {name: value for name, value in (("grain", grain), ("fiscal_start", fiscal_start)) if value is not None}
+    chosen = read_settings(settings, there, **calendar, currency=currency)
+    files = [*(data or ()), *([str(rates)] if rates else [])]
+    return Source(files, chosen, as_of.date() if as_of else None, calendar, there)
 
 
 def about_data(command: Callable[..., None]) -> Callable[..., None]:
@@ -123,13 +114,39 @@ def about_data(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def read_settings(path: Path | None, **given: Any) -> Settings:
-    """The settings of a file, with options in their place where they were given."""
+def in_store(name: str, store: str | None, *, make: bool = False) -> Workspace:
+    """A workspace of the store that is named, else of this user's own.
+
+    Parameters
+    ----------
+    make
+        Whether one that is not there is made; else it is a StoreError.
+    """
+    from kpis.errors import StoreError
+    from kpis.store import LOCAL, place, workspace
+    from kpis.store import Store as Opened
+
+    where = place(store or "")
+    if make:
+        return workspace.find_or_make(Opened.open(where), name, LOCAL)
+    if not where.is_there:
+        raise StoreError(
+            "Nothing is kept there yet", place=store or "--store", way_out="Keep data: python -m kpis keep"
+        )
+    return workspace.find(Opened.open(where), name, LOCAL)
+
+
+def read_settings(path: Path | None, there: Workspace | None = None, **given: Any) -> Settings:
+    """The settings of a file, else of the workspace, with options in their place where they were given."""
     from pydantic import ValidationError
 
     from kpis.settings import Settings
 
     base = Settings.read(path) if path else Settings()
+    if there is not None and path is None:
+        from kpis.store import agreement
+
+        base, _ = agreement.agreed(there)
     changes = {k: v for k, v in given.items() if v is not None}
     try:
         return Settings.model_validate({**base.model_dump(exclude_unset=True), **changes})
@@ -138,23 +155,6 @@ def read_settings(path: Path | None, **given: Any) -> Settings:
         raise AssumptionError(
             f"{first['loc'][0]}: {first['msg'].lower()}", place="option", way_out="See --help"
         ) from None
-
-
-def levers(scenario: Path | None, target: str | None) -> Assumptions:
-    """The assumptions of a scenario file, named after it, with ``target`` in place of its targets."""
-    from kpis.assumptions import Assumptions
-    from kpis.scenarios import read_scenario
-
-    values: dict[str, Any] = {}
-    if scenario:
-        read = read_scenario(scenario.read_bytes(), str(scenario))
-        values = {"name": scenario.stem, **read.model_dump(exclude_unset=True)}
-    if target:
-        try:
-            values["targets"] = tuple(float(part) for part in target.split(","))
-        except ValueError:
-            raise AssumptionError(f"'{target}' is no target", place="--target", way_out="Give N or N,N,N") from None
-    return Assumptions.checked(values)
 
 
 def show(document: Any, as_json: bool, *answers: Any, rows: int | None = None) -> None:
@@ -168,6 +168,8 @@ def show(document: Any, as_json: bool, *answers: Any, rows: int | None = None) -
     sys.stdout.write(text + "\n")
 
 
-def tell(text: str) -> None:
-    """A message beside the result, on standard error."""
-    sys.stderr.write(text + "\n")
+def log(event: str, **values: Any) -> None:
+    """One line on standard error that a monitor can read: ``event key=value ...``, values with spaces in quotes."""
+    told = ((key, "" if value is None else str(value)) for key, value in values.items())
+    parts = (f"{key}={json.dumps(value, ensure_ascii=False) if _MARKS & set(value) else value}" for key, value in told)
+    tell(" ".join((event, *parts)))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kpis.commands.options import Scenario, Source, Target, about_data, levers, tell
+from kpis.commands.options import Scenario, Source, Target, about_data, log
+
+if TYPE_CHECKING:
+    from kpis.intake import Intake
 
 TANDEM = Path(__file__).resolve().parents[2]
 """The checkout."""
@@ -34,16 +37,22 @@ def report(
 
     for path in to:
         of_file(path)
-    assumptions = levers(scenario, target)
+    assumptions = source.levers(scenario, target)
     intake = source.read()
     found = source.outlook(assumptions, source.known(intake.dataset))
-    data = [item if "://" in item else str(Path(item).absolute()) for item in source.data]
+    data = [item if "://" in item else str(Path(item).absolute()) for item in source.data] or _names(intake)
     origins = backtest(found.dataset, found.model.calendar)
     made = pack(intake, found, origins, data, tandem=str(TANDEM))
     for path in to:
         write(made, path)
     current = found.landings[0]
-    tell(
-        f"report as_of={made.as_of} period={current.label} expected={current.expected:.2f} target={current.target} "
-        f"p_hit={current.p_hit} files={','.join(map(str, to))}"
-    )
+    asked = {"workspace": source.workspace.name, "scenario": assumptions.name} if source.workspace else {}
+    log(
+        "report", as_of=made.as_of, period=current.label, expected=f"{current.expected:.2f}", target=current.target,
+        p_hit=current.p_hit, **asked, files=",".join(map(str, to)),
+    )  # fmt: skip
+
+
+def _names(intake: Intake) -> list[str]:
+    """What the files of kept data were called, for somebody who has them beside a notebook."""
+    return list(dict.fromkeys(report.file.partition(" › ")[0] for report in intake.files))

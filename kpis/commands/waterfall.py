@@ -29,7 +29,8 @@ def waterfall(
     """Show what came into a period's open pipeline and what left it between two days, deal by deal."""
     from kpis.answers.changes import DAYS, what_changed
 
-    dataset, calendar = source.dataset(), source.settings.calendar
+    dataset = source.dataset()
+    calendar = dataset.settings.calendar
     if last and last.date() > dataset.as_of:
         tell(f"{last.date()} is not known yet: {dataset.as_of} is used.")
     until = min(last.date(), dataset.as_of) if last else dataset.as_of

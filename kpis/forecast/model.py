@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any, TypeVar
 
 import narwhals.stable.v2 as nw
 import numpy as np
@@ -23,6 +25,8 @@ from kpis.forecast.spells import atom_shares, atoms, expose
 from kpis.periods import Calendar, Period, day_n
 from kpis.pipeline.pacing import BuildUp, Pace, build_up, pace, yields
 from kpis.pipeline.stints import Stints, read_stages, stints
+
+_Found = TypeVar("_Found")
 
 WINDOWS = 3
 """The rest of the current period, and the two that follow."""
@@ -133,6 +137,13 @@ class Model:
     atom: dict[int, tuple[float, float]]
     won: float
     won_count: int
+    _kept: dict[Callable[[Model], Any], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def once(self, find: Callable[[Model], _Found]) -> _Found:
+        """What ``find`` gives of this model, found once: for what no lever changes, so that none waits for it."""
+        if find not in self._kept:
+            self._kept[find] = find(self)
+        return self._kept[find]
 
     @cached_property
     def labels(self) -> pd.DataFrame:
@@ -187,10 +198,14 @@ class Model:
             return []
 
     @cached_property
+    def yields(self) -> dict[Period, tuple[float, float]]:
+        """Past period -> amount won in it of the deals that its first day's pipeline held, and of all others."""
+        return yields(self.dataset, self.build_up, self.stints.bookings)
+
+    @cached_property
     def paces(self) -> tuple[Pace | None, ...]:
         """Where the pipeline of the next two periods stands on the way to its first day; None for the current."""
-        won = yields(self.dataset, self.build_up, self.stints.bookings)
-        return (None, *(pace(self.build_up, p, self.today, won) for p in self.periods[1:]))
+        return (None, *(pace(self.build_up, p, self.today, self.yields) for p in self.periods[1:]))
 
     @cached_property
     def segments(self) -> dict[str, tuple[int, np.ndarray]]:

@@ -93,15 +93,15 @@ def by_month(day: np.ndarray, amount: np.ndarray, today: int) -> np.ndarray:
     """
     if not len(day):
         return np.zeros(0)
-    this = _month(np.array(today))
-    months = max(0, min(MONTHS, int(this - _month(day.min())) - 1))
+    this = month_n(np.array(today))
+    months = max(0, min(MONTHS, int(this - month_n(day.min())) - 1))
     late = day > today - 31 * (MONTHS + 1)
-    ago = this - _month(day[late])
+    ago = this - month_n(day[late])
     inside = (ago >= 1) & (ago <= months)
     return np.bincount(ago[inside] - 1, amount[late][inside], months)[::-1]
 
 
-def _month(day: np.ndarray) -> np.ndarray:
+def month_n(day: np.ndarray) -> np.ndarray:
     """Calendar months from January 1970 to whole-number days."""
     return day.astype("datetime64[D]").astype("datetime64[M]").astype(int)
 

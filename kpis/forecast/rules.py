@@ -9,7 +9,7 @@ import numpy as np
 from kpis.engine import NEVER
 from kpis.forecast.model import Model
 from kpis.periods import Period, day_n
-from kpis.pipeline.stints import LOST, WON
+from kpis.pipeline.stints import OPEN, WON
 
 ALPHAS = np.arange(0.02, 0.62, 0.02)
 YEAR = 364
@@ -83,7 +83,7 @@ def rules(model: Model, crm_probability: np.ndarray) -> dict[str, np.ndarray]:
         "last period": [part(w, -w - 1) for w in range(3)],
         "exponential smoothing": [smoothed * (b - a) / 7 for a, b in zip(starts, model.ends, strict=True)],
         "CRM probability x CRM date": _by_date(model, crm_probability),
-        "historic win rate x pipeline": _by_date(model, np.full(len(model.open_deals.row), _win_rate(model))),
+        "historic win rate x pipeline": _by_date(model, np.full(len(model.open_deals.row), win_rate_by_amount(model))),
     }
     return {name: np.array(values, dtype=float) for name, values in found.items()}
 
@@ -120,10 +120,14 @@ def _by_date(model: Model, probability: np.ndarray) -> list[float]:
     return [float((amount * np.nan_to_num(probability))[known & (window == w)].sum()) for w in range(3)]
 
 
-def _win_rate(model: Model) -> float:
-    """Share of the amount closed in the last year that was won."""
+def win_rate_by_amount(model: Model) -> float:
+    """Share of the amount closed in the last 364 days that was won, at the amounts first recorded.
+
+    First amounts, since many CRMs book a loss as 0. NaN where nothing with an amount has closed.
+    """
     deals = model.stints.deals
-    closed = deals[(deals["closed"] > model.today - YEAR) & deals["outcome"].isin((WON, LOST))]
-    known = np.nan_to_num(model.amounts.first[closed.index])
-    total = known.sum()
-    return float(known[(closed["outcome"] == WON).to_numpy()].sum() / total) if total > 0 else float("nan")
+    closed, outcome = deals["closed"].to_numpy(), deals["outcome"].to_numpy()
+    decided = (closed > model.today - YEAR) & (outcome != OPEN)
+    amount = np.nan_to_num(model.amounts.first[decided])
+    total = amount.sum()
+    return float(amount[outcome[decided] == WON].sum() / total) if total > 0 else float("nan")

@@ -3,5 +3,18 @@
 from kpis.intake.accounting import Defect, FileReport, Reject
 from kpis.intake.mapping import Mapped
 from kpis.intake.reader import Intake, check, fingerprint, read
+from kpis.intake.watch import Step, Stopped, Watch
 
-__all__ = ["Defect", "FileReport", "Intake", "Mapped", "Reject", "check", "fingerprint", "read"]
+__all__ = [
+    "Defect",
+    "FileReport",
+    "Intake",
+    "Mapped",
+    "Reject",
+    "Step",
+    "Stopped",
+    "Watch",
+    "check",
+    "fingerprint",
+    "read",
+]

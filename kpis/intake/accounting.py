@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from kpis.dataset import Dataset
 from kpis.intake.mapping import Mapped
 
 
@@ -62,3 +63,13 @@ class Defect:
     defect: str
     rows: int
     amount: float
+
+
+@dataclass(frozen=True)
+class Intake:
+    """A dataset, and what became of every row on the way to it."""
+
+    dataset: Dataset
+    files: tuple[FileReport, ...]
+    defects: tuple[Defect, ...]
+    notes: tuple[str, ...] = field(default=())

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from kpis.engine import Engine
+from kpis.engine import Embedded
 from kpis.intake import (
     categories,
     codes,
@@ -28,6 +28,7 @@ from kpis.intake.lookups import Recognised
 from kpis.intake.reports import report
 from kpis.intake.settle import settle
 from kpis.intake.tables import working
+from kpis.intake.watch import JOINED, SETTLED, SORTED_OUT, STORED, Watch
 from kpis.periods import day_of
 from kpis.settings import Settings
 
@@ -55,7 +56,7 @@ class Assembled:
     conflict: tuple[str, str] | None = None
 
 
-def assemble(engine: Engine, files: Sequence[Recognised], settings: Settings) -> Assembled:
+def assemble(engine: Embedded, files: Sequence[Recognised], settings: Settings, watch: Watch) -> Assembled:
     """Type, unite, join and store the tables of ``files``; reports come in the order of the files."""
     result = Assembled()
     every = _spread(engine, files)
@@ -63,23 +64,34 @@ def assemble(engine: Engine, files: Sequence[Recognised], settings: Settings) ->
     by_table: dict[str, list[Cleaned]] = defaultdict(list)
     for n, file in enumerate(every):
         if file.table and file.into is None:
-            typed[n] = clean(engine, n, file.raw, file.table, file.mapped, file.form, settings)
+            typed[n] = clean(n, file.raw, file.table, file.mapped, file.form)
             by_table[file.table].append(typed[n])
     have = set(by_table)
+    share = SORTED_OUT
+    cells = sum(cleaned.raw.rows * cleaned.raw.width for cleaned in typed.values())
+    watch.begin(share, "Matching the tables", of=sum(cleaned.raw.rows for cleaned in typed.values()))
     for table, parts in by_table.items():
         made = history.MADE if table == "opportunities" and "opportunity_history" in have else frozenset()
-        tables.unite(engine, table, parts, made | (codes.carried(have) if table == "opportunities" else set()))
-        settle(engine, table, parts)
+        tables.create_working(engine, table, parts, made | (codes.carried(have) if table == "opportunities" else set()))
+        for cleaned in parts:
+            raw, begin = cleaned.raw, share
+            share += (STORED - SORTED_OUT) * raw.rows * raw.width / max(cells, 1)
+            watch.begin(begin, raw.label, share, raw.rows)
+            tables.append(engine, table, cleaned)
+        settle(engine, table, parts, settings)
+    watch.begin(STORED, "Putting the tables together", JOINED)
     ids.shorten(engine, sorted(have))
     ids.keep_kind(engine, have)
     notes = _prepare(engine, have, result)
     named = {code for cleaned in typed.values() for code in cleaned.codes}
+    watch.begin(JOINED, "Applying the rules of opportunities", SETTLED)
     if "opportunities" in have:
         days = {n: _day_of(file, settings) for n, file in enumerate(every) if file.table == "opportunities"}
         notes += _opportunities(engine, have, days, named, settings, result)
     else:
         result.notes.append("There are no opportunities: the pipeline and the forecast need them")
         _one_currency(engine, have, named, settings, result)
+    watch.begin(SETTLED, "Storing the tables", 1.0)
     _store(engine, have, result)
     said: dict[int, list[str]] = defaultdict(list)
     for n, note in notes:
@@ -90,7 +102,7 @@ def assemble(engine: Engine, files: Sequence[Recognised], settings: Settings) ->
     return result
 
 
-def _spread(engine: Engine, files: Sequence[Recognised]) -> list[Recognised]:
+def _spread(engine: Embedded, files: Sequence[Recognised]) -> list[Recognised]:
     """The files, with field changes spread into columns and stage days as a history of their own."""
     every: list[Recognised] = []
     derived: list[Recognised] = []
@@ -110,7 +122,7 @@ def _day_of(file: Recognised, settings: Settings) -> object:
     return snapshots.day_of_export(file.raw.label, (*file.raw.before, *file.raw.after), settings.dates)
 
 
-def _prepare(engine: Engine, have: set[str], result: Assembled) -> list[Note]:
+def _prepare(engine: Embedded, have: set[str], result: Assembled) -> list[Note]:
     """What needs no rule of opportunities: duplicates, states out of changes, codes, spellings."""
     if "opportunities" in have and opportunities.make_ids(engine):
         result.notes.append("The opportunities have no id; they are told apart by account, name and created date")
@@ -129,7 +141,7 @@ def _prepare(engine: Engine, have: set[str], result: Assembled) -> list[Note]:
 
 
 def _opportunities(
-    engine: Engine,
+    engine: Embedded,
     have: set[str],
     days: dict[int, object],
     named: set[str],
@@ -155,13 +167,13 @@ def _opportunities(
     _one_currency(engine, have, named, settings, result)
     result.amount_known_at_close, more = opportunities.set_amounts(engine)
     if past:
-        history.reject_orphans(engine)
+        history.reject_left_behind(engine)
         history.store(engine)
     result.notes += stages.build(engine, agreed, says, settings, past)
     return notes + more
 
 
-def _newest(engine: Engine, past: bool) -> int | None:
+def _newest(engine: Embedded, past: bool) -> int | None:
     """The newest plausible day on which an opportunity was created, closed or changed."""
     places = [("opportunities", "created_at"), ("opportunities", "closed_at")]
     places += [("opportunity_history", "changed_at")] if past else []
@@ -175,7 +187,7 @@ def _newest(engine: Engine, past: bool) -> int | None:
     )
 
 
-def _implausible(engine: Engine, past: bool, newest: int) -> None:
+def _implausible(engine: Embedded, past: bool, newest: int) -> None:
     opportunities.implausible(engine, newest, plausible.EARLIEST)
     if past:
         day = "(changed_at - DATE '1970-01-01')"
@@ -187,7 +199,7 @@ def _implausible(engine: Engine, past: bool, newest: int) -> None:
         )
 
 
-def _one_currency(engine: Engine, have: set[str], named: set[str], settings: Settings, result: Assembled) -> None:
+def _one_currency(engine: Embedded, have: set[str], named: set[str], settings: Settings, result: Assembled) -> None:
     outcome = currency.convert(engine, have, named, settings.currency)
     result.currency = outcome.code
     if outcome.conflict:
@@ -195,15 +207,17 @@ def _one_currency(engine: Engine, have: set[str], named: set[str], settings: Set
     have.discard("rates")
 
 
-def _store(engine: Engine, have: set[str], result: Assembled) -> None:
+def _store(engine: Embedded, have: set[str], result: Assembled) -> None:
     """Write the canonical tables, find the newest day and the defects."""
     written = set(engine.tables())
     for table in fields.TABLES:
-        if table in have and table not in written:
+        if working(table) in written:
             if table == "opportunity_history":
                 history.store(engine)
-            else:
+            elif table in have and table not in written:
                 tables.store(engine, table)
+            else:
+                tables.account(engine, table)
         if table in have or table in written:
             result.present[table] = tables.filled(engine, table)
     result.present = {t: columns for t, columns in result.present.items() if columns or t == "stages"}
@@ -213,7 +227,7 @@ def _store(engine: Engine, have: set[str], result: Assembled) -> None:
         result.defects = defects.find(engine, result.present, day_of(result.newest))
 
 
-def _newest_of_rest(engine: Engine, present: dict[str, frozenset[str]]) -> int | None:
+def _newest_of_rest(engine: Embedded, present: dict[str, frozenset[str]]) -> int | None:
     """The newest plausible day by which any row of the other tables is dated."""
     dated = [(t, fields.TABLES[t].dated_by) for t in present]
     dated = [(table, column) for table, column in dated if column and column in present[table]]
@@ -225,7 +239,7 @@ def _newest_of_rest(engine: Engine, present: dict[str, frozenset[str]]) -> int |
     )
 
 
-def tidy(engine: Engine) -> None:
+def tidy(engine: Embedded) -> None:
     """Drop every working table: only the canonical ones stay."""
     for table in engine.tables():
         if table.startswith("_"):

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pyarrow as pa
 
-from kpis.engine import Engine
+from kpis.engine import Embedded
 from kpis.intake import fields
 from kpis.intake.tables import working
 from kpis.intake.words import NULLS
@@ -37,7 +37,7 @@ def unify(counts: Mapping[str, int]) -> dict[str, str]:
     return result
 
 
-def unify_tables(engine: Engine, tables: Sequence[str]) -> list[tuple[int, str]]:
+def unify_tables(engine: Embedded, tables: Sequence[str]) -> list[tuple[int, str]]:
     """Unify every category column, the same way in all tables that share it; returns file and what was changed."""
     found: dict[str, Counter[str]] = defaultdict(Counter)
     places: dict[str, list[tuple[str, str]]] = defaultdict(list)
@@ -64,7 +64,7 @@ def unify_tables(engine: Engine, tables: Sequence[str]) -> list[tuple[int, str]]
 
 
 def _replace(
-    engine: Engine, domain: str, where: Iterable[tuple[str, str]], instead: Mapping[str, str | None]
+    engine: Embedded, domain: str, where: Iterable[tuple[str, str]], instead: Mapping[str, str | None]
 ) -> list[tuple[int, str]]:
     engine.register(
         "_instead",

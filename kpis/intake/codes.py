@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from kpis.engine import Engine
+from kpis.engine import Embedded
 from kpis.intake import fields
 from kpis.intake.categories import spelling
 from kpis.intake.tables import working
@@ -56,7 +56,7 @@ def carried(tables: Collection[str]) -> set[str]:
     return {target for link in LINKS if link.lookup in tables for target in link.carried.values()}
 
 
-def resolve(engine: Engine, tables: set[str]) -> list[tuple[int, str]]:
+def resolve(engine: Embedded, tables: set[str]) -> list[tuple[int, str]]:
     """Replace codes in every table that holds them, carry attributes into opportunities; returns file and note."""
     notes = []
     for link in LINKS:
@@ -72,7 +72,7 @@ def resolve(engine: Engine, tables: set[str]) -> list[tuple[int, str]]:
     return notes
 
 
-def _resolve(engine: Engine, table: str, link: Link) -> list[tuple[int, str]]:
+def _resolve(engine: Embedded, table: str, link: Link) -> list[tuple[int, str]]:
     name, lookup = working(table), working(link.lookup)
     values = [
         r[0]
@@ -117,7 +117,7 @@ def _resolve(engine: Engine, table: str, link: Link) -> list[tuple[int, str]]:
     return notes
 
 
-def _carry(engine: Engine, link: Link) -> None:
+def _carry(engine: Embedded, link: Link) -> None:
     """Fill fields of opportunities from the lookup, where the upload had no column for them."""
     name, lookup = working("opportunities"), working(link.lookup)
     for source, target in link.carried.items():

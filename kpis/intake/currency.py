@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from kpis.engine import Engine
+from kpis.engine import Embedded
 from kpis.intake import fields
 from kpis.intake.raw import quote
 from kpis.intake.tables import real, reject, working
@@ -20,7 +20,7 @@ class Outcome:
     way_out: str = ""
 
 
-def convert(engine: Engine, tables: Collection[str], codes: Collection[str], wanted: str | None) -> Outcome:
+def convert(engine: Embedded, tables: Collection[str], codes: Collection[str], wanted: str | None) -> Outcome:
     """Bring the money of opportunities, their history and spend into one currency.
 
     A closed deal is converted at the rate of the day it closed, an open one at the newest rate, its history
@@ -75,7 +75,7 @@ def convert(engine: Engine, tables: Collection[str], codes: Collection[str], wan
 _ACCEPTED = "_why IS NULL AND NOT _merged"
 
 
-def _rates(engine: Engine) -> None:
+def _rates(engine: Embedded) -> None:
     """From when to when each rate holds."""
     engine.execute(
         f"""
@@ -86,7 +86,7 @@ def _rates(engine: Engine) -> None:
     )
 
 
-def _convert(engine: Engine, table: str, day: str, wanted: str) -> None:
+def _convert(engine: Embedded, table: str, day: str, wanted: str) -> None:
     name = working(table)
     stored = real(engine, table)
     money = [c.name for c in fields.working_columns(table) if c.kind == "money" and c.name in stored - {"list_price"}]
@@ -106,7 +106,7 @@ def _convert(engine: Engine, table: str, day: str, wanted: str) -> None:
     )
 
 
-def _convert_history(engine: Engine) -> None:
+def _convert_history(engine: Embedded) -> None:
     name, deals = working("opportunity_history"), working("opportunities")
     engine.execute(
         f"UPDATE {name} SET amount = {name}.amount * d._rate FROM {deals} d WHERE d.opportunity_id = {name}.opportunity_id AND d._rate <> 1 AND d._why IS NULL AND NOT d._merged"

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import re
 import sqlite3
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from kpis.addresses import DRIVERS, no_driver, parsed, said, shown
 from kpis.errors import InputError
 from kpis.intake import fields, limits
+from kpis.settings import Connection
 
 if TYPE_CHECKING:
     import sqlalchemy
@@ -24,14 +24,7 @@ if TYPE_CHECKING:
 _MAGIC = b"DUCK"
 _ROWS = 50_000
 """Rows that are fetched at a time."""
-_DRIVERS = {
-    "sqlite": ("sqlite", ""),
-    "postgres": ("postgresql+psycopg", "psycopg[binary]"),
-    "postgresql": ("postgresql+psycopg", "psycopg[binary]"),
-    "mysql": ("mysql+pymysql", "pymysql"),
-}
-SCHEMES = (*_DRIVERS, "duckdb")
-_PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
+SCHEMES = (*DRIVERS, "duckdb")
 
 
 @dataclass(frozen=True)
@@ -77,78 +70,61 @@ def tables(path: Path, scratch: Path) -> list[Rows]:
     return found
 
 
-def shown(url: str) -> str:
-    """An address as it may be printed: without user, password and parameters."""
-    scheme, parted, _ = url.partition("://")
-    if not parted:
-        return url
-    import sqlalchemy
+def fetch(url: str, scratch: Path, asked: Connection) -> Iterator[Rows]:
+    """The tables of the database at ``url``: those asked for, else all that are called like a table of the dictionary.
 
-    try:
-        address = sqlalchemy.make_url(url)
-    except (sqlalchemy.exc.ArgumentError, ValueError):
-        return f"{scheme}://..."
-    # a password with an unescaped @ ends up in the host
-    where = (address.host or "").rpartition("@")[2], address.database or ""
-    return f"{scheme.partition('+')[0]}://{'/'.join(filter(None, where))}"
-
-
-def fetch(url: str, scratch: Path, wanted: Mapping[str, str]) -> Iterator[Rows]:
-    """The tables of the database at ``url``: those wanted, else all that are called like a table of the dictionary.
-
-    ``wanted`` is name in the dictionary -> name there. ``${NAME}`` in the address stands for an environment variable, so that a password need not be written down.
-    InputError when it cannot be reached or has no such table; it never names the password.
+    ``${NAME}`` in the address stands for an environment variable, so that a password need not be written down.
+    InputError when it cannot be reached, has no such table, or would give more than is asked for at once; it never names the password.
     """
+    with _reading(url, asked) as connection:
+        for name, (table, place) in _tables(connection, url, asked).items():
+            yield Rows(table, name, _copy(connection, place, scratch, url, asked))
+
+
+def named(url: str, asked: Connection) -> dict[str, tuple[str | None, str]]:
+    """Name in the dictionary (as far as there is one) -> schema and name of the tables that ``fetch`` would read."""
+    with _reading(url, asked) as connection:
+        return {name: place for name, (_, place) in _tables(connection, url, asked).items()}
+
+
+@contextmanager
+def _reading(url: str, asked: Connection) -> Iterator[sqlalchemy.Connection]:
     import sqlalchemy
 
-    scheme, _, _ = url.partition("://")
-    driver, package = _DRIVERS[scheme.partition("+")[0]]
-    address = _address(url)
+    address = parsed(url)
     try:
-        engine = _engine(address if "+" in scheme else address.set(drivername=driver))
+        engine = _engine(address)
         with engine.connect() as connection:
-            there = _names(sqlalchemy.inspect(connection))
-            for name, table in (wanted or _known(there)).items():
-                if table not in there:
-                    raise InputError(
-                        f"the database has no table {table!r}; it has {_listed(there)}",
-                        place=shown(url),
-                        way_out="Correct [connection.tables] in the settings",
-                    )
-                yield Rows(table, name, _copy(connection, there[table], scratch))
+            if address.get_backend_name() == "postgresql":
+                connection.execute(sqlalchemy.text(f"SET statement_timeout = '{asked.seconds}s'"))
+            yield connection
         engine.dispose()
     except ImportError:
-        raise InputError(
-            f"The driver for {shown(url)} is not installed", way_out=f"Install it: pip install '{package}'"
-        ) from None
+        raise no_driver(url) from None
     except (sqlalchemy.exc.SQLAlchemyError, OSError, ValueError) as error:
         raise InputError(
-            f"the database cannot be read ({_said(error, address.password)})",
+            f"the database cannot be read ({said(error, address.password)})",
             place=shown(url),
             way_out="Check the address, and that the user may read it",
         ) from None
 
 
-def _address(url: str) -> sqlalchemy.URL:
-    """The address in its parts, environment variables in place of their names."""
+def _tables(
+    connection: sqlalchemy.Connection, url: str, asked: Connection
+) -> dict[str, tuple[str, tuple[str | None, str]]]:
+    """Name to read it under -> name there, and schema and table."""
     import sqlalchemy
 
-    missing = [name for name in _PLACEHOLDER.findall(url) if name not in os.environ]
-    if missing:
-        raise InputError(
-            f"{missing[0]} is not set",
-            place=shown(url),
-            way_out="Set it in the environment, or in .streamlit/secrets.toml for the app",
-        )
-    try:
-        return sqlalchemy.make_url(_PLACEHOLDER.sub(lambda found: quote(os.environ[found[1]], safe=""), url))
-    except (sqlalchemy.exc.ArgumentError, ValueError):
-        # what the error says may hold a part of the password
-        raise InputError(
-            "This is no address of a database",
-            place=shown(url),
-            way_out="Write it as postgresql://user:${PASSWORD}@host/database; signs such as @ and : in a password as %40 and %3A",
-        ) from None
+    there = _names(sqlalchemy.inspect(connection))
+    wanted = asked.tables or _known(there)
+    for table in wanted.values():
+        if table not in there:
+            raise InputError(
+                f"the database has no table {table!r}; it has {_listed(there)}",
+                place=shown(url),
+                way_out="Correct [connection.tables] in the settings",
+            )
+    return {name: (table, there[table]) for name, table in wanted.items()}
 
 
 def _engine(address: sqlalchemy.URL) -> sqlalchemy.Engine:
@@ -193,7 +169,9 @@ def _listed(there: Mapping[str, Any]) -> str:
     return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "") if names else "none"
 
 
-def _copy(connection: sqlalchemy.Connection, table: tuple[str | None, str], scratch: Path) -> Path:
+def _copy(
+    connection: sqlalchemy.Connection, table: tuple[str | None, str], scratch: Path, url: str, asked: Connection
+) -> Path:
     """The rows of a table as a Parquet file of texts, fetched some at a time."""
     import sqlalchemy
 
@@ -203,7 +181,15 @@ def _copy(connection: sqlalchemy.Connection, table: tuple[str | None, str], scra
     columns = list(result.keys())
     target = _new(scratch)
     with pq.ParquetWriter(target, pa.schema([(column, pa.string()) for column in columns])) as writer:
+        read = 0
         for rows in result.partitions(_ROWS):
+            read += len(rows)
+            if read > asked.rows:
+                raise InputError(
+                    f"{name} has more than {asked.rows:,} rows",
+                    place=shown(url),
+                    way_out="Raise rows under [connection] in the settings, or name a view that holds fewer years",
+                )
             texts = [_texts(values) for values in zip(*rows, strict=True)]
             writer.write_table(pa.table(texts, names=columns))
     return target
@@ -215,12 +201,6 @@ def _texts(values: tuple[Any, ...]) -> pa.Array:
         return pa.array(values).cast(pa.string())
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
         return pa.array([None if value is None else str(value) for value in values], pa.string())
-
-
-def _said(error: Exception, password: object) -> str:
-    """The first line of what an error says, without the password."""
-    said = next(iter(str(getattr(error, "orig", None) or error).splitlines()), type(error).__name__)
-    return (said.replace(str(password), "***") if password else said)[:200]
 
 
 def _new(scratch: Path) -> Path:

@@ -10,10 +10,10 @@ import narwhals.stable.v2 as nw
 import pandas as pd
 
 from kpis.dataset import Dataset
-from kpis.engine import Engine, Type, collect
+from kpis.engine import Embedded, Type, collect
 from kpis.intake.accounting import Defect, FileReport
 from kpis.intake.raw import quote
-from kpis.intake.tables import working
+from kpis.intake.tables import aside
 from kpis.intake.words import outcome
 
 _OPEN = "status = 'open'"
@@ -65,7 +65,7 @@ _SHOWN: dict[str, Type] = {
 """What is shown of an opportunity with a defect."""
 
 
-def find(engine: Engine, present: Mapping[str, frozenset[str]], newest: date) -> list[Defect]:
+def find(engine: Embedded, present: Mapping[str, frozenset[str]], newest: date) -> list[Defect]:
     """Every defect of the opportunities that touches at least one row, the costliest first."""
     if "opportunities" not in present:
         return []
@@ -76,7 +76,7 @@ def find(engine: Engine, present: Mapping[str, frozenset[str]], newest: date) ->
         if not set(needs) <= have | ({"amount"} if "amount" in needs and "list_price" in have else set()):
             continue
         found[label] = _count(engine, "opportunities", _condition(label, names, newest))
-    name = working("opportunities")
+    name = aside("opportunities")
     for label, pattern in _REJECTED:
         rows, amount = _count(engine, name, f"_why LIKE '{pattern}'")
         found[label] = (found.get(label, (0, 0.0))[0] + rows, found.get(label, (0, 0.0))[1] + amount)
@@ -114,6 +114,6 @@ def _condition(defect: str, stages: Sequence[str], newest: date) -> str:
     return where.format(newest=newest, closing=closing)
 
 
-def _count(engine: Engine, name: str, where: str) -> tuple[int, float]:
+def _count(engine: Embedded, name: str, where: str) -> tuple[int, float]:
     rows, amount = engine.execute(f"SELECT count(*), coalesce(sum(amount), 0) FROM {name} WHERE {where}").fetchone()
     return rows, float(amount)

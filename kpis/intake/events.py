@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from kpis.engine import Engine
+from kpis.engine import Embedded
 from kpis.intake import mapping
 from kpis.intake.lookups import Recognised
 from kpis.intake.mapping import Mapped
-from kpis.intake.raw import RawTable, drop, quote, surveyed
+from kpis.intake.raw import drop, quote, sampled
 from kpis.intake.tables import reject, working
 from kpis.intake.words import plain
 
@@ -41,7 +41,7 @@ def field_of(name: str) -> str | None:
     return max(found, key=lambda f: found[f], default=None)
 
 
-def spread(engine: Engine, file: Recognised) -> Recognised:
+def spread(engine: Embedded, file: Recognised) -> Recognised:
     """A field history with a column for the new and the old value of each part of the state."""
     at = {m.field: n for n, m in enumerate(file.mapped) if m.field}
     if not {"changed_field", "new_value"} <= set(at):
@@ -64,24 +64,25 @@ def spread(engine: Engine, file: Recognised) -> Recognised:
     return _widened(engine, file, added)
 
 
-def _widened(engine: Engine, file: Recognised, added: list[tuple[str, str]]) -> Recognised:
+def _widened(engine: Embedded, file: Recognised, added: list[tuple[str, str]]) -> Recognised:
     """The file with computed columns that are mapped already."""
     raw, width = file.raw, len(file.raw.header)
     if not added:
         return file
     relation = f"{raw.relation}e"
+    own = ", ".join(f"c{n}" for n in range(width))
     cells = ", ".join(f"{sql} AS c{width + n}" for n, (_, sql) in enumerate(added))
-    engine.execute(f"CREATE TABLE {relation} AS SELECT *, {cells} FROM {raw.relation}")
+    engine.execute(f"CREATE TABLE {relation} AS SELECT _line, _why, {own}, {cells} FROM {raw.relation}")
     drop(engine, raw)
     header = raw.header + tuple(f"{name} (from the changes)" for name, _ in added)
     columns = ", ".join(f"c{n}" for n in range(len(header)))
     sample = tuple(engine.execute(f"SELECT {columns} FROM {relation} WHERE _why IS NULL LIMIT 200").fetchall())
-    raw = surveyed(engine, replace(raw, relation=relation, text="", header=header, sample=sample))
+    raw = replace(raw, relation=relation, types=(), header=header, sample=sample)
     mapped = [Mapped(header[width + n], name, 1.0, "spread from the changes") for n, (name, _) in enumerate(added)]
     return replace(file, raw=raw, mapped=(*file.mapped, *mapped))
 
 
-def complete(engine: Engine) -> None:
+def complete(engine: Embedded) -> None:
     """Give creations the state that the first changes came from, and set aside changes of other fields.
 
     A field that never changes has today's value from the start. An opportunity whose creation is no event of
@@ -118,7 +119,7 @@ def _is(names: list[str], state: str) -> str:
     return f"changed_field IN ({', '.join(quote(n) for n in names if field_of(n) == state) or 'NULL'})"
 
 
-def entered(engine: Engine, file: Recognised) -> tuple[Recognised, Recognised | None]:
+def entered(engine: Embedded, file: Recognised) -> tuple[Recognised, Recognised | None]:
     """The file with its columns of stage days marked, and the history that these columns hold."""
     if not file.form or not file.form.entered:
         return file, None
@@ -140,16 +141,13 @@ def entered(engine: Engine, file: Recognised) -> tuple[Recognised, Recognised | 
         for n, stage in days.items()
     )
     relation = f"{file.raw.relation}h"
-    engine.execute(f"CREATE TABLE {relation} AS {each}")
-    header = ("opportunity_id", "changed_at", "stage")
-    source, comma = file.raw.source, file.raw.decimal_comma
-    raw = RawTable(
-        source, file.raw.label, file.raw.stem, relation, header, kind=file.raw.kind, width=3, decimal_comma=comma
-    )
-    raw = surveyed(engine, raw)
-    if not raw.rows:
-        drop(engine, raw)
+    [(rows,)] = engine.execute(f"CREATE TABLE {relation} AS {each}").fetchall()
+    if not rows:
+        engine.execute(f"DROP TABLE {relation}")
         return replace(file, mapped=tuple(marked)), None
+    header = ("opportunity_id", "changed_at", "stage")
+    sample = sampled(engine, relation, len(header), rows)
+    raw = replace(file.raw, relation=relation, types=(), header=header, rows=rows, width=len(header), sample=sample)
     history = Recognised(
         raw,
         "opportunity_history",

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from kpis.engine import Engine
+from kpis.engine import Embedded
 from kpis.intake import tables
 from kpis.intake.tables import blank, reject, working
-from kpis.schema import TABLES
 
-_NAME = working("opportunity_history")
+_NAME, _DEALS = working("opportunity_history"), working("opportunities")
 _STATE = ("stage", "amount", "expected_close", "forecast_category", "probability", "owner")
 
 
@@ -15,24 +14,24 @@ MADE = frozenset("name account_name created_at stage amount close_date owner pro
 """Fields of opportunities that a history can tell."""
 
 
-def store(engine: Engine) -> None:
+def store(engine: Embedded) -> None:
     """Write the table of history, its changes numbered: unique, rising with time, in file order within one moment.
 
     A file written newest first is read from its end, or changes of one day would run backwards. What a change
     leaves out is as it was: each row is filled up to a whole state.
     """
-    tables.store(engine, "opportunity_history", _seq(engine))
-    tables.slim(engine, "opportunity_history")
+    engine.execute(f"UPDATE {_NAME} SET seq = {_seq(engine)} WHERE {tables.ACCEPTED}")
     _carry_forward(engine)
+    tables.store(engine, "opportunity_history")
 
 
-def _seq(engine: Engine) -> str:
+def _seq(engine: Embedded) -> str:
     """SQL for the order of the changes: by their time, those of one second by their place in the files.
 
     Nothing is sorted: seconds times twice the rows, plus the place, rises as the two do. Rows that no file has
     (made from its columns) come first of their second.
     """
-    accepted = f"{_NAME} WHERE _why IS NULL AND NOT _merged"
+    accepted = f"{_NAME} WHERE {tables.ACCEPTED}"
     newest_first = engine.execute(
         f"""
         SELECT _file FROM (
@@ -51,37 +50,46 @@ def _seq(engine: Engine) -> str:
     return f"({second} - {first or 0}) * {2 * rows} + {place}"
 
 
-def _carry_forward(engine: Engine) -> None:
-    name = '"opportunity_history"'
-    counts = engine.execute(f"SELECT count(*), {', '.join(f'count({c})' for c in _STATE)} FROM {name}").fetchone()
+def _carry_forward(engine: Embedded) -> None:
+    accepted = f"{_NAME} WHERE {tables.ACCEPTED}"
+    counts = engine.execute(f"SELECT count(*), {', '.join(f'count({c})' for c in _STATE)} FROM {accepted}").fetchone()
     partly = [c for c, n in zip(_STATE, counts[1:], strict=True) if 0 < n < counts[0]]
     if not partly:
         return
-    filled = [*partly, *(f"{c}_n" for c in partly if c in TABLES["opportunity_history"].dates)]
-    values = ", ".join(f"last_value({c} IGNORE NULLS) OVER changes AS {c}" for c in filled)
+    values = ", ".join(f"last_value({c} IGNORE NULLS) OVER changes AS {c}" for c in partly)
     lacking = " OR ".join(f"{c} IS NULL" for c in partly)
     engine.execute(
         f"""
-        UPDATE {name} SET {", ".join(f"{c} = f.{c}" for c in filled)}
-        FROM (SELECT seq, {values} FROM {name} WHERE opportunity_id IN (SELECT opportunity_id FROM {name} WHERE {lacking})
+        UPDATE {_NAME} SET {", ".join(f"{c} = f.{c}" for c in partly)}
+        FROM (SELECT seq, {values} FROM {accepted} AND opportunity_id IN (SELECT opportunity_id FROM {accepted} AND ({lacking}))
               WINDOW changes AS (PARTITION BY opportunity_id ORDER BY seq)) f
-        WHERE {name}.seq = f.seq
+        WHERE {_NAME}.seq = f.seq
         """
     )
 
 
-def reject_orphans(engine: Engine) -> None:
+def reject_orphans(engine: Embedded) -> None:
     """Set aside changes of opportunities that are not there: nothing can be said about them."""
-    known = f"SELECT opportunity_id FROM {working('opportunities')} WHERE _why IS NULL AND NOT _merged"
+    _reject_of(engine, f"opportunity_id NOT IN (SELECT opportunity_id FROM {_DEALS} WHERE {tables.ACCEPTED})")
+
+
+def reject_left_behind(engine: Embedded) -> None:
+    """Set aside the changes of opportunities that were set aside after ``reject_orphans``."""
+    engine.execute(
+        f"CREATE TABLE _gone AS SELECT opportunity_id FROM {_DEALS} d WHERE NOT ({tables.ACCEPTED}) AND NOT EXISTS "
+        f"(SELECT 1 FROM {_DEALS} k WHERE k.opportunity_id = d.opportunity_id AND k._why IS NULL AND NOT k._merged)"
+    )
+    _reject_of(engine, "opportunity_id IN (SELECT opportunity_id FROM _gone)")
+    engine.execute("DROP TABLE _gone")
+
+
+def _reject_of(engine: Embedded, where: str) -> None:
     reject(
-        engine,
-        "opportunity_history",
-        f"opportunity_id NOT IN ({known})",
-        "'opportunity ' || opportunity_id || ' is not among the opportunities'",
+        engine, "opportunity_history", where, "'opportunity ' || opportunity_id || ' is not among the opportunities'"
     )
 
 
-def derive_opportunities(engine: Engine) -> int:
+def derive_opportunities(engine: Embedded) -> int:
     """Opportunities out of a history that is not theirs: each one's last state, and its creation where a file names it.
 
     Beside a table of opportunities only those are made that it does not know and that a file describes with
@@ -117,7 +125,7 @@ def derive_opportunities(engine: Engine) -> int:
     return engine.execute(f"SELECT count(*) FROM {table} WHERE _file = -1").fetchone()[0]
 
 
-def stage_from_probability(engine: Engine) -> str:
+def stage_from_probability(engine: Embedded) -> str:
     """Where every row carries the final stage, the probability tells the path: stages are named after it; the note on it.
 
     That is so when nearly no opportunity ever changes its stage while many change their probability.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 
-from kpis.engine import Engine
+from kpis.engine import Embedded
 from kpis.intake import fields
 from kpis.intake.tables import real, working
 
@@ -13,7 +13,7 @@ _SHORT, _LONG = "[a-zA-Z0-9]{15}", "[a-zA-Z0-9]{18}"
 _SHARED = {("owners", "owner_id"): "owner"}
 
 
-def shorten(engine: Engine, tables: Sequence[str]) -> None:
+def shorten(engine: Embedded, tables: Sequence[str]) -> None:
     """Cut the 18-character ids of a kind to 15 where a column of the same kind elsewhere has 15 (they are case-sensitive)."""
     places: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for table in tables:
@@ -38,7 +38,7 @@ def shorten(engine: Engine, tables: Sequence[str]) -> None:
                 )
 
 
-def keep_kind(engine: Engine, tables: Collection[str]) -> None:
+def keep_kind(engine: Embedded, tables: Collection[str]) -> None:
     """Salesforce's one column for anything (WhatId, WhoId) keeps only the ids of opportunities and of leads."""
     if "activities" not in tables:
         return

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from kpis.engine import Engine
+from kpis.engine import Embedded
 from kpis.intake import fields, mapping
 from kpis.intake.formats import Format
 from kpis.intake.mapping import Mapped
 from kpis.intake.profile import Profile
-from kpis.intake.raw import RawTable, drop
+from kpis.intake.raw import RawTable, drop, hold
 
 COVERED = 0.9
 """The share of a column's different values that a key must hold to be what the column refers to."""
@@ -50,7 +50,7 @@ class Recognised:
         return self.raw.profiles
 
 
-def attach(engine: Engine, files: list[Recognised], values: Values) -> list[Recognised]:
+def attach(engine: Embedded, files: list[Recognised], values: Values) -> list[Recognised]:
     """Join every lookup into the table it describes, lookups of lookups first; the rest stays as it is."""
     files = list(files)
     for _ in range(len(files)):
@@ -96,7 +96,7 @@ def _link(child: Recognised, parent: Recognised, values: Values) -> tuple[int, i
 
 
 def _join(
-    engine: Engine, parent: Recognised, child: Recognised, number: int, column: int, key: int
+    engine: Embedded, parent: Recognised, child: Recognised, number: int, column: int, key: int
 ) -> tuple[Recognised, Recognised]:
     """``parent`` with the columns of ``child`` beside its own, and ``child`` marked as merged into it."""
     width = len(parent.raw.header)
@@ -104,6 +104,7 @@ def _join(
     relation = f"{parent.raw.relation}j"
     added = ", ".join(f"k.c{n} AS c{width + i}" for i, n in enumerate(taken))
     own = ", ".join(f"p.c{n}" for n in range(width))
+    hold(child.raw, engine.execute(f"SELECT count(*) FROM {child.raw.relation}").fetchall()[0][0])
     engine.execute(
         f"CREATE TABLE {relation} AS SELECT p._line, p._why, {own}{', ' + added if added else ''} FROM {parent.raw.relation} p "
         f"LEFT JOIN (SELECT * FROM {child.raw.relation} WHERE _why IS NULL QUALIFY row_number() OVER (PARTITION BY c{key} ORDER BY _line) = 1) k ON p.c{column} = k.c{key} ORDER BY p._line"
@@ -118,8 +119,7 @@ def _join(
     }
     empty = (None,) * len(child.raw.header)
     sample = tuple(row + tuple(index.get(row[column], empty)[n] for n in taken) for row in parent.raw.sample)
-    facts = parent.raw.facts + tuple(child.raw.facts[n] for n in taken)
-    raw = replace(parent.raw, relation=relation, text="", header=header, sample=sample, facts=facts)
+    raw = replace(parent.raw, relation=relation, types=(), header=header, sample=sample)
     wide = replace(parent, raw=raw)
     if parent.table:
         wide = replace(wide, mapped=tuple(remap(wide, fill_only=width)))
@@ -172,8 +172,12 @@ def _best_key(c: int, current: int | None, files: Sequence[Recognised], values: 
     ]  # fmt: skip
     if not pointing:
         return current
-    if current is not None and any(values.covered(raw, at, file.raw, current) >= COVERED for raw, at in pointing):
-        return current
+    if current is not None:
+        called = {fields.key(raw.header[at]) for raw, at in pointing}
+        if fields.key(file.raw.header[current]) in called or any(
+            values.covered(raw, at, file.raw, current) >= COVERED for raw, at in pointing
+        ):
+            return current
     scores = {}
     for n, header in enumerate(file.raw.header):
         if not values.is_key(file.raw, n):
@@ -213,7 +217,7 @@ def _points_at(table: str, field: str) -> str | None:
 class Values:
     """The different values of columns, looked at by samples first, then by all of them in the engine; nothing twice."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Embedded) -> None:
         self._engine = engine
         self._counts: dict[tuple[str, int], tuple[int, int]] = {}
         self._shares: dict[tuple[str, int, str, int], float] = {}

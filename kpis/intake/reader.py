@@ -6,41 +6,35 @@ import hashlib
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import date
 from pathlib import Path, PurePosixPath
 
+import duckdb
+
 from kpis.dataset import Dataset
-from kpis.engine import Engine
+from kpis.engine import Embedded
 from kpis.errors import InputError, TandemError
-from kpis.intake import assemble, recognise
-from kpis.intake.accounting import Defect, FileReport
+from kpis.intake import assemble, places, recognise
+from kpis.intake.accounting import Defect, FileReport, Intake
 from kpis.intake.assemble import Assembled
 from kpis.intake.formats import known
+from kpis.intake.load import load
 from kpis.intake.lookups import Recognised
-from kpis.intake.raw import RawTable, load
+from kpis.intake.raw import BrokenPromise
 from kpis.intake.sources import Source, Upload, gather
+from kpis.intake.watch import SORTED_OUT, Watch
 from kpis.periods import day_of
 from kpis.settings import Settings
 
-VERSION = "1"
+VERSION = "2"
 """Raised when intake reads the same bytes differently, so that nothing cached survives it."""
-Progress = Callable[[float, str], None]
-
-
+Progress = Watch | Callable[[float, str], None]
+"""What follows a reading, or is only told when a part of it begins: share and text."""
 SMALL = 20 * 2**20
 """Files that have fewer bytes in all are read on one thread."""
-
-
-@dataclass(frozen=True)
-class Intake:
-    """A dataset, and what became of every row on the way to it."""
-
-    dataset: Dataset
-    files: tuple[FileReport, ...]
-    defects: tuple[Defect, ...]
-    notes: tuple[str, ...] = field(default=())
 
 
 def read(
@@ -53,29 +47,38 @@ def read(
     InputError
         When no file holds a usable table; when two folders hold the opportunities of two companies; when
         amounts are in several currencies and nothing converts them.
+    Stopped
+        When the watch was told to stop.
     """
-    settings, tell, entries = settings or Settings(), progress or _silent, list(files)
-    with tempfile.TemporaryDirectory(prefix="tandem-") as scratch:
-        sources = gather(entries, Path(scratch), settings.connection.tables)
-        engine = Engine(threads=1 if sum(s.path.stat().st_size for s in sources) < SMALL else None)
+    settings, entries, watch = settings or Settings(), list(files), _watch(progress)
+    place = places.find(entries, settings)
+    if place is None:
+        return _read(entries, settings, watch)
+    try:
+        return place.settled(settings) or place.moved(_read(place.files, settings, watch))
+    except BaseException:
+        place.engine.close()
+        raise
+
+
+def _read(entries: Sequence[str | Path | Upload], settings: Settings, watch: Watch) -> Intake:
+    """Read files, and what is read like files, into the embedded engine."""
+    with tempfile.TemporaryDirectory(prefix="tandem-") as scratch, ThreadPoolExecutor(1) as beside:
+        sources = gather(entries, Path(scratch), settings.connection)
+        print_of_files = beside.submit(fingerprint, sources, settings)
+        engine, assembled, refused = _assembled(sources, Path(scratch), settings, watch, is_one=True)
         try:
-            found, refused = _load(
-                engine, sources, Path(scratch), settings, lambda share, text: tell(0.6 * share, text)
-            )
-            _one_company(engine, found)
-            tell(0.65, "Matching the tables")
-            assembled = assemble.assemble(engine, recognise.link(engine, found), settings)
             reports = _in_order(sources, [*refused, *assembled.reports])
             newest = _newest(assembled, reports)
-            tell(0.95, "Closing the door")
             assemble.tidy(engine)
             engine.lock()
         except BaseException:
             engine.close()
             raise
+        found = print_of_files.result()
     dataset = Dataset(
         engine,
-        fingerprint(sources, settings),
+        found,
         _name(entries, sources),
         newest,
         newest,
@@ -84,7 +87,7 @@ def read(
         assembled.currency,
         assembled.amount_known_at_close,
     )
-    tell(1.0, "Done")
+    watch.begin(1.0, "Done")
     return Intake(dataset, tuple(reports), tuple(assembled.defects), tuple(assembled.notes))
 
 
@@ -92,20 +95,25 @@ def check(
     files: Iterable[str | Path | Upload], *, settings: Settings | None = None, progress: Progress | None = None
 ) -> tuple[list[FileReport], list[Defect]]:
     """What became of every file, without asking that they belong together: each folder is a dataset of its own."""
-    settings, tell = settings or Settings(), progress or _silent
+    settings, entries, watch = settings or Settings(), list(files), _watch(progress)
+    place = places.find(entries, settings)
+    if place is not None:
+        found = place.settled(settings)
+        place.engine.close()
+        if found is not None:
+            return list(found.files), []
+        entries = [*place.files]
     reports: list[FileReport] = []
     defects: dict[str, Defect] = {}
     with tempfile.TemporaryDirectory(prefix="tandem-") as scratch, ExitStack() as stack:
-        sources = gather(files, Path(scratch), settings.connection.tables)
+        sources = gather(entries, Path(scratch), settings.connection)
         groups: dict[str, list[Source]] = defaultdict(list)
         for source in sources:
             groups[source.group].append(source)
         for number, group in enumerate(groups.values()):
-            tell(number / len(groups), group[0].group or "uploads")
-            engine = Engine()
+            watch.within(number / len(groups), (number + 1) / len(groups))
+            engine, assembled, refused = _assembled(group, Path(scratch), settings, watch, is_one=False)
             stack.callback(engine.close)
-            found, refused = _load(engine, group, Path(scratch), settings, _silent)
-            assembled = assemble.assemble(engine, recognise.link(engine, found), settings)
             reports += [*refused, *assembled.reports]
             for defect in assembled.defects:
                 before = defects.get(defect.defect, Defect(defect.defect, 0, 0.0))
@@ -113,26 +121,60 @@ def check(
                     before, rows=before.rows + defect.rows, amount=before.amount + defect.amount
                 )
         reports = _in_order(sources, reports)
-    tell(1.0, "Done")
+    watch.begin(1.0, "Done")
     return reports, sorted(defects.values(), key=lambda d: (-abs(d.amount), -d.rows))
 
 
 def fingerprint(sources: Sequence[Source], settings: Settings) -> str:
     """Hash of the files' bytes, of the settings that shape what is read, and of how this version reads."""
-    parts = sorted(f"{s.name}:{s.digest}" for s in sources)
+    parts = sorted(f"{s.name}:{'' if s.refused else _digest(s.path)}" for s in sources)
     return hashlib.sha256("\n".join([VERSION, settings.model_dump_json(), *parts]).encode()).hexdigest()
 
 
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _assembled(
+    sources: Sequence[Source], scratch: Path, settings: Settings, watch: Watch, *, is_one: bool
+) -> tuple[Embedded, Assembled, list[FileReport]]:
+    """An engine with the tables that the sources make, what they became, and the files that were refused.
+
+    A large file that looks regular is taken at its word, so that it is read once. When one turns out not to be,
+    everything is read again and each file is looked through first. ``is_one`` refuses the data of two companies.
+    """
+    threads = 1 if sum(s.path.stat().st_size for s in sources) < SMALL else None
+    for trusting in (True, False):
+        engine = Embedded(threads=threads)
+        watch.follow(engine)
+        try:
+            found, refused = _load(engine, sources, scratch, settings, watch, trusting)
+            if is_one:
+                _one_company(engine, found)
+            assembled = assemble.assemble(engine, recognise.link(engine, found), settings, watch)
+        except BaseException as error:
+            watch.leave()
+            engine.close()
+            watch.check()
+            if not (trusting and isinstance(error, (BrokenPromise, duckdb.Error))):
+                raise
+        else:
+            watch.leave()
+            return engine, assembled, refused
+    raise AssertionError
+
+
 def _load(
-    engine: Engine, sources: Sequence[Source], scratch: Path, settings: Settings, tell: Progress
+    engine: Embedded, sources: Sequence[Source], scratch: Path, settings: Settings, watch: Watch, trusting: bool
 ) -> tuple[list[Recognised], list[FileReport]]:
     """Read and recognise every source; one bad file never takes the others down."""
     found: list[Recognised] = []
     refused: list[FileReport] = []
     for number, source in enumerate(sources):
-        tell(number / len(sources), source.name)
+        watch.begin(SORTED_OUT * number / len(sources), source.name, SORTED_OUT * (number + 1) / len(sources))
         try:
-            tables: list[RawTable] = load(engine, source, scratch, known)
+            tables = load(engine, source, scratch, known, watch, trusting=trusting)
         except TandemError as error:
             refused.append(FileReport(source.name, _kind(source), None, reason=str(error)))
             continue
@@ -149,7 +191,7 @@ def _kind(source: Source) -> str:
     return ending.upper() if ending and ending != source.name and len(ending) <= 5 else "unknown"
 
 
-def _one_company(engine: Engine, files: Sequence[Recognised]) -> None:
+def _one_company(engine: Embedded, files: Sequence[Recognised]) -> None:
     """Refuse two folders whose opportunities have other columns and no id in common: they are two companies'."""
     deals = [f for f in files if f.table == "opportunities"]
     for n, first in enumerate(deals):
@@ -217,5 +259,5 @@ def _name(entries: Sequence[str | Path | Upload], sources: Sequence[Source]) -> 
     return sources[0].stem
 
 
-def _silent(share: float, text: str) -> None:
-    """Nobody watches."""
+def _watch(progress: Progress | None) -> Watch:
+    return progress if isinstance(progress, Watch) else Watch(progress)

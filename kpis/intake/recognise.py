@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from kpis.engine import Engine
+from kpis.engine import Embedded
 from kpis.errors import AssumptionError
 from kpis.intake import fields, formats, mapping
 from kpis.intake.lookups import Recognised, Values, attach, choose_keys
@@ -74,7 +74,8 @@ def _by_columns(raw: RawTable, bare: Recognised) -> Recognised:
         mapped = mapping.assign(raw.header, profiles, raw.values, table, {})
         total, lacking = mapping.weight(table, mapped, raw.stem), mapping.missing(table, mapped)
         if lacking:
-            if total - len(lacking) > nearest[2]:
+            # a name and an id alone are near to every table and say nothing
+            if sum(bool(m.field) for m in mapped) > 2 and total - len(lacking) > nearest[2]:
                 nearest = (table, lacking, total - len(lacking))
         elif total > best_weight:
             best, best_weight = Recognised(raw, table, tuple(mapped)), total
@@ -86,7 +87,7 @@ def _by_columns(raw: RawTable, bare: Recognised) -> Recognised:
         bare,
         mapped=tuple(
             mapping.Mapped(
-                h, None, 0.0, f"nearest table: {nearest[0]}; it lacks {', '.join(nearest[1])}" if nearest[0] else ""
+                h, None, 0.0, f"for {nearest[0]}, the nearest, it lacks {', '.join(nearest[1])}" if nearest[0] else ""
             )
             for h in raw.header
         ),
@@ -119,7 +120,7 @@ def _corrections(raw: RawTable, settings: Settings) -> dict[int, tuple[str, str]
     }
 
 
-def link(engine: Engine, files: Sequence[Recognised]) -> list[Recognised]:
+def link(engine: Embedded, files: Sequence[Recognised]) -> list[Recognised]:
     """Choose the keys that join, join the lookups, and give a reason to what is left over."""
     values = Values(engine)
     files = choose_keys([_dictionary(f, files) for f in files], values)

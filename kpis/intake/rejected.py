@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from kpis.engine import Engine
+from kpis.engine import Embedded
 from kpis.errors import TandemError
 from kpis.intake.accounting import FileReport
 from kpis.intake.formats import known
-from kpis.intake.raw import RawTable, load
+from kpis.intake.load import load
+from kpis.intake.raw import RawTable
 from kpis.intake.sources import Source, Upload, gather
 
 
@@ -32,7 +33,7 @@ def rejected_rows(files: Iterable[str | Path | Upload], reports: Sequence[FileRe
     wanted = {report.file: report for report in reports if report.rejects}
     parts = [_told(report) for report in wanted.values()]
     with tempfile.TemporaryDirectory(prefix="tandem-") as scratch:
-        engine = Engine()
+        engine = Embedded()
         try:
             sources = [s for s in gather(files, Path(scratch)) if any(name.startswith(s.name) for name in wanted)]
             content = {raw.label: raw for source in sources for raw in _tables(engine, source, Path(scratch))}
@@ -52,14 +53,14 @@ def _told(report: FileReport) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["file", "line", "reason"])
 
 
-def _tables(engine: Engine, source: Source, scratch: Path) -> list[RawTable]:
+def _tables(engine: Embedded, source: Source, scratch: Path) -> list[RawTable]:
     try:
         return load(engine, source, scratch, known)
     except TandemError:
         return []
 
 
-def _cells(engine: Engine, raw: RawTable, report: FileReport) -> pd.DataFrame:
+def _cells(engine: Embedded, raw: RawTable, report: FileReport) -> pd.DataFrame:
     """The cells of the rejected rows by line."""
     cells = [f"c{n}" for n in range(raw.width)]
     rows = engine.execute(

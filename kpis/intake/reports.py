@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from kpis.engine import Engine
+from kpis.engine import Embedded
 from kpis.intake.accounting import FileReport, Reject
 from kpis.intake.clean import Cleaned
 from kpis.intake.lookups import Recognised
 from kpis.intake.mapping import Mapped
 from kpis.intake.raw import RawTable
-from kpis.intake.tables import working
+from kpis.intake.tables import aside, kept
 
 SAMPLES, LONGEST = 20, 60
 """Different values of a column that a report keeps, and the characters of each."""
 _UNUSED = {"web_traffic": ("kept as it is: no measure uses traffic by day, page or query yet",)}
 
 
-def report(engine: Engine, n: int, file: Recognised, cleaned: Cleaned | None, said: Sequence[str]) -> FileReport:
+def report(engine: Embedded, n: int, file: Recognised, cleaned: Cleaned | None, said: Sequence[str]) -> FileReport:
     """What became of file ``n``; ``cleaned`` is None for a lookup and a refused file, ``said`` are notes on its rows."""
     raw, form = file.raw, file.form.name if file.form else ""
     if file.into is not None:
@@ -27,19 +27,17 @@ def report(engine: Engine, n: int, file: Recognised, cleaned: Cleaned | None, sa
         return FileReport(
             raw.label, form or raw.kind, None, reason=file.reason, warnings=raw.warnings, samples=_samples(raw)
         )
-    table = working(file.table)
-    read, accepted, merged = engine.execute(
-        f"SELECT count(*), count(*) FILTER (_why IS NULL AND NOT _merged), count(*) FILTER (_why IS NULL AND _merged) "
-        f"FROM {table} WHERE _file = {n}"
-    ).fetchone()
-    rejects = engine.execute(
-        f"SELECT _line, _why FROM {table} WHERE _file = {n} AND _why IS NOT NULL ORDER BY 1"
+    [(accepted,)] = engine.execute(
+        f"SELECT coalesce(sum(rows), 0)::INTEGER FROM {kept(file.table)} WHERE _file = {n}"
     ).fetchall()
+    of_file = f"FROM {aside(file.table)} WHERE _file = {n}"
+    [(merged,)] = engine.execute(f"SELECT count(*) {of_file} AND _why IS NULL").fetchall()
+    rejects = engine.execute(f"SELECT _line, _why {of_file} AND _why IS NOT NULL ORDER BY 1").fetchall()
     return FileReport(
         raw.label,
         f"{form}, {raw.kind}" if form else f"{raw.kind}, by its columns",
         file.table,
-        read,
+        accepted + len(rejects) + merged,
         accepted,
         len(rejects),
         merged,
@@ -51,7 +49,7 @@ def report(engine: Engine, n: int, file: Recognised, cleaned: Cleaned | None, sa
     )
 
 
-def _lookup(engine: Engine, file: Recognised) -> FileReport:
+def _lookup(engine: Embedded, file: Recognised) -> FileReport:
     """A lookup's rows are merged into the table that refers to them."""
     raw = file.raw
     rejects = engine.execute(f"SELECT _line, _why FROM {raw.relation} WHERE _why IS NOT NULL ORDER BY 1").fetchall()

@@ -13,7 +13,7 @@ from datetime import date
 
 import pyarrow as pa
 
-from kpis.engine import Engine
+from kpis.engine import Embedded
 from kpis.intake.dates import Order, order_shown, parse_day
 from kpis.intake.tables import blank, reject, working
 
@@ -60,7 +60,7 @@ def day_of_export(name: str, lines: Iterable[str], order: Order | None) -> date 
     return None
 
 
-def merge(engine: Engine, days: Mapping[int, date | None], past: bool) -> tuple[bool, list[str]]:
+def merge(engine: Embedded, days: Mapping[int, date | None], past: bool) -> tuple[bool, list[str]]:
     """Keep the newest row of each opportunity and write down what changed; whether there is history now, and notes.
 
     An opportunity that an older export shows open and a newer one does not show at all is set aside: nothing
@@ -106,8 +106,11 @@ def merge(engine: Engine, days: Mapping[int, date | None], past: bool) -> tuple[
     ]
 
 
-def _series(engine: Engine, days: Mapping[int, date | None]) -> dict[int, tuple[int, date | None]]:
+def _series(engine: Embedded, days: Mapping[int, date | None]) -> dict[int, tuple[int, date | None]]:
     """File -> which exports it belongs with, and its day; only files that have a day and a companion or own dates."""
+    [(files, newest_own)] = engine.execute(f"SELECT count(DISTINCT _file), max(snapshot_at) FROM {_DEALS}").fetchall()
+    if files < 2 and newest_own is None:
+        return {}
     rows = engine.execute(
         f"""
         SELECT _file, count(DISTINCT opportunity_id), count(DISTINCT snapshot_at), max(greatest(created_at, CAST(_at AS DATE), last_activity_at, won_at, lost_at))
@@ -134,7 +137,7 @@ def _series(engine: Engine, days: Mapping[int, date | None]) -> dict[int, tuple[
     return {f: (g, found[f]) for f, g in group.items() if members.count(g) > 1 or f in stacked}
 
 
-def _write_history(engine: Engine, past: bool) -> bool:
+def _write_history(engine: Embedded, past: bool) -> bool:
     """A row for every difference between an export and the one before, unless the opportunity has a history of its own."""
     if not past:
         blank(engine, "opportunity_history")
@@ -157,7 +160,7 @@ def _write_history(engine: Engine, past: bool) -> bool:
     return True
 
 
-def _keep_newest(engine: Engine) -> None:
+def _keep_newest(engine: Embedded) -> None:
     """Merge the older rows into the newest, and set aside open ones that a later export no longer shows."""
     engine.execute(
         """

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from types import MappingProxyType
 
 from kpis.errors import InputError
 from kpis.intake import databases, limits
+from kpis.settings import Connection
 
 Upload = tuple[str, bytes]
 """A file that came through the browser: its name and its bytes."""
@@ -45,7 +44,6 @@ class Source:
     name: str
     group: str
     path: Path
-    digest: str = ""
     kind: str = ""
     refused: str = ""
 
@@ -55,17 +53,15 @@ class Source:
         return PurePosixPath(self.name.split(" › ")[-1].replace("\\", "/")).stem
 
 
-def gather(
-    files: Iterable[str | Path | Upload], scratch: Path, tables: Mapping[str, str] = MappingProxyType({})
-) -> list[Source]:
+def gather(files: Iterable[str | Path | Upload], scratch: Path, connection: Connection | None = None) -> list[Source]:
     """Every file in ``files``, folders (without hidden entries) and zip archives expanded, in order of name.
 
     Raises InputError for a path that does not exist, for a database that cannot be reached, and for more than
-    the allowed number of files. ``tables`` names the tables of a database that are read.
+    the allowed number of files. ``connection`` names the tables of a database that are read.
     """
     sources: list[Source] = []
     for entry in files:
-        for source in _expand(entry, scratch, sources, tables):
+        for source in _expand(entry, scratch, sources, connection or Connection()):
             sources.append(source)
             if len(sources) > limits.FILES:
                 raise InputError(
@@ -90,7 +86,7 @@ def _named_apart(sources: list[Source]) -> list[Source]:
 
 
 def _expand(
-    entry: str | Path | Upload, scratch: Path, earlier: Sequence[Source], tables: Mapping[str, str]
+    entry: str | Path | Upload, scratch: Path, earlier: Sequence[Source], connection: Connection
 ) -> Iterator[Source]:
     if isinstance(entry, tuple):
         name, data = entry
@@ -107,7 +103,7 @@ def _expand(
         )
     if rest and scheme != "duckdb":
         shown = databases.shown(str(entry))
-        yield from (_rows(shown, shown, found) for found in databases.fetch(str(entry), scratch, tables))
+        yield from (_rows(shown, shown, found) for found in databases.fetch(str(entry), scratch, connection))
         return
     path = Path(rest or entry)
     if not path.exists():
@@ -131,9 +127,7 @@ def _tables(file: Path, scratch: Path) -> Iterator[Source]:
 
 
 def _rows(database: str, group: str, found: databases.Rows) -> Source:
-    return Source(
-        f"{_printable(database)} › {_printable(found.name)}", group, found.path, _digest(found.path), "database table"
-    )
+    return Source(f"{_printable(database)} › {_printable(found.name)}", group, found.path, "database table")
 
 
 def _stand_in(file: Path, link: Path) -> None:
@@ -168,17 +162,16 @@ def _unpack(name: str, group: str, path: Path, scratch: Path) -> Iterator[Source
             refused=f"the file has {size / 2**30:.1f} GB; at most {limits.FILE_BYTES >> 30} GB are read",
         )
         return
-    digest = _digest(path)
     if not zipfile.is_zipfile(path) or _head(path) != b"PK":
-        yield Source(name, group, path, digest)
+        yield Source(name, group, path)
         return
     with zipfile.ZipFile(path) as archive:
         members = [m for m in archive.infolist() if not m.is_dir()]
         problem = packed_too_tight(members, size)
         if problem:
-            yield Source(name, group, path, digest, refused=problem)
+            yield Source(name, group, path, refused=problem)
         elif any(m.filename in ("[Content_Types].xml", "mimetype") for m in members):
-            yield Source(name, group, path, digest)
+            yield Source(name, group, path)
         else:
             for number, member in enumerate(members):
                 inner = PurePosixPath(member.filename.replace("\\", "/")).name
@@ -186,7 +179,7 @@ def _unpack(name: str, group: str, path: Path, scratch: Path) -> Iterator[Source
                     continue
                 target = scratch / f"{path.name}_m{number}"
                 problem = _extract(archive, member, target)
-                yield Source(f"{name} › {_printable(inner)}", group, target, digest, refused=problem)
+                yield Source(f"{name} › {_printable(inner)}", group, target, refused=problem)
 
 
 def packed_too_tight(members: Sequence[zipfile.ZipInfo], size: int) -> str:
@@ -237,11 +230,6 @@ def _is_plain_zip(path: Path) -> bool:
 def _head(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.read(2)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _printable(name: str) -> str:

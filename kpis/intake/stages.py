@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from kpis.engine import Engine
+from kpis.engine import Embedded
 from kpis.intake.tables import working
 from kpis.intake.words import outcome, plain
 from kpis.settings import Settings
@@ -57,7 +57,7 @@ def outcomes(given: Sequence[Found], seen: Sequence[str]) -> dict[str, str]:
     return result
 
 
-def given(engine: Engine, settings: Settings, uploaded: bool) -> list[Found]:
+def given(engine: Embedded, settings: Settings, uploaded: bool) -> list[Found]:
     """The stages of the settings, else of an uploaded table."""
     if settings.stages:
         return [
@@ -144,7 +144,7 @@ def qualified(stages: Sequence[Found], says: Mapping[str, str]) -> list[Found]:
 
 
 def build(
-    engine: Engine, agreed: Sequence[Found], says: Mapping[str, str], settings: Settings, has_history: bool
+    engine: Embedded, agreed: Sequence[Found], says: Mapping[str, str], settings: Settings, has_history: bool
 ) -> list[str]:
     """Write the table of stages; returns the notes on what was guessed."""
     names = _seen(engine, has_history)
@@ -195,14 +195,14 @@ def _notes(
     return notes
 
 
-def names(engine: Engine, has_history: bool) -> list[str]:
+def names(engine: Embedded, has_history: bool) -> list[str]:
     """Every stage named in opportunities and history."""
     places = ["opportunities", *(["opportunity_history"] if has_history else [])]
     each = " UNION ".join(f"SELECT stage FROM {working(t)} WHERE stage IS NOT NULL" for t in places)
     return [row[0] for row in engine.execute(each).fetchall()]
 
 
-def _seen(engine: Engine, has_history: bool) -> list[Found]:
+def _seen(engine: Embedded, has_history: bool) -> list[Found]:
     """Every stage in opportunities and history, with what the opportunities tell about it."""
     deals = working("opportunities")
     also = "UNION SELECT stage FROM opportunity_history" if has_history else ""
@@ -216,7 +216,7 @@ def _seen(engine: Engine, has_history: bool) -> list[Found]:
     return [Found(stage, pipeline, position, default_probability=chance) for stage, pipeline, position, chance in rows]
 
 
-def _first_seen(engine: Engine) -> dict[str, float]:
+def _first_seen(engine: Embedded) -> dict[str, float]:
     """Stage -> median place in the order in which deals first reach their stages (the mean parts equals)."""
     rows = engine.execute(
         """

@@ -7,11 +7,13 @@ import csv
 import re
 from collections import Counter, deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import TextIOWrapper
+from itertools import count
 from pathlib import Path
 
 import charset_normalizer
+import numpy as np
 
 from kpis.errors import InputError
 from kpis.intake import limits
@@ -40,18 +42,47 @@ NAMES = {
 }
 
 
+_CHUNK, _APART = 1 << 20, 16
+_BLANK = {0x09: b"\t", 0x0B: b"\v", 0x0C: b"\f", 0xA0: b"\xc2\xa0", 0x8B: b"\xe2\x80\x8b", 0xBF: b"\xef\xbb\xbf"}
+"""Blanks other than spaces, as UTF-8 writes them, by a byte of each that tells at once when there is none."""
+
+
 @dataclass(frozen=True)
 class Dialect:
-    """How a text file is written: encoding, delimiter (None where runs of spaces part the fields), lines to skip."""
+    """How a text file is written.
+
+    Parameters
+    ----------
+    delimiter
+        None where runs of spaces part the fields.
+    skip
+        Lines above the header.
+    nul
+        Whether there are NUL bytes to take out.
+    lines
+        How many it has; an end without a line break counts as one. Known of UTF-8 only, 0 of the others.
+    odd_blanks
+        Whether there are blanks other than spaces.
+    """
 
     encoding: str
     delimiter: str | None
     skip: int = 0
     nul: bool = False
+    lines: int = 0
+    odd_blanks: bool = False
+
+    @property
+    def is_utf8(self) -> bool:
+        """Whether the bytes are UTF-8, with or without a mark at their beginning."""
+        return self.encoding in ("utf-8", "utf-8-sig")
 
 
-def sniff(path: Path) -> Dialect:
-    """Encoding and delimiter of a text file; InputError says what it is instead when it is none."""
+def sniff(path: Path, *, trusting: bool = False) -> Dialect:
+    """Encoding and delimiter of a text file; InputError says what it is instead when it is none.
+
+    With ``trusting`` it is taken for UTF-8 when every so many megabytes one is.
+    """
     with path.open("rb") as file:
         head = file.read(1 << 18)
     if not head.strip():
@@ -65,49 +96,68 @@ def sniff(path: Path) -> Dialect:
         b"[{",
     ):
         raise InputError(f"it is a JSON document, not a table; {_WAY_OUT}")
-    encoding, nul = _encoding(path, head)
+    found = _encoding(path, head, trusting)
+    encoding = found.encoding
     text = codecs.getincrementaldecoder(encoding)(errors="replace").decode(head).replace("\x00", "")
     lines = text.splitlines()[:200]
     if len(head) == 1 << 18 and len(lines) < 2:
         raise InputError(f"its first line is longer than {1 << 18:,} bytes: not a table with a header")
     declared = re.fullmatch(r"\s*sep=(.)\s*", lines[0]) if lines else None
     if declared:
-        return Dialect(encoding, declared[1], 1, nul)
-    return Dialect(encoding, _delimiter(lines), 0, nul)
+        return replace(found, delimiter=declared[1], skip=1)
+    return replace(found, delimiter=_delimiter(lines))
 
 
-def _encoding(path: Path, head: bytes) -> tuple[str, bool]:
-    """The encoding, and whether there are NUL bytes to take out."""
-    for bom, name in _BOMS:
-        if head.startswith(bom):
-            return name, False
+def _encoding(path: Path, head: bytes, trusting: bool) -> Dialect:
+    """The encoding, and what else the bytes tell; the delimiter is still to be found."""
+    bom = next((name for bom, name in _BOMS if head.startswith(bom)), "")
+    if bom:
+        return _scan(path, bom, trusting) if bom == "utf-8-sig" else Dialect(bom, None)
     sample = head[: 1 << 16]
     nuls = sample.count(0)
     if nuls:
         even, odd = sample[::2].count(0), sample[1::2].count(0)
         if odd > 0.3 * len(sample) / 2 and even < 0.05 * odd:
-            return "utf-16-le", False
+            return Dialect("utf-16-le", None)
         if even > 0.3 * len(sample) / 2 and odd < 0.05 * even:
-            return "utf-16-be", False
+            return Dialect("utf-16-be", None)
     control = sum(sample.count(c) for c in range(32) if c not in (9, 10, 12, 13, 26))
     if control > 0.02 * len(sample):
         raise InputError(f"it holds binary data, whatever its name says; {_WAY_OUT}")
-    has_nul = False
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    with path.open("rb") as file:
-        try:
-            while chunk := file.read(1 << 20):
-                has_nul = has_nul or b"\0" in chunk
-                decoder.decode(chunk)
-            decoder.decode(b"", True)
-            return "utf-8", has_nul
-        except UnicodeDecodeError:
-            pass
-    letters = sum(c >= 128 for c in sample)
-    if letters <= 0.2 * len(sample):
-        return "cp1252", has_nul
+    found = _scan(path, "utf-8", trusting)
+    if found.is_utf8 or sum(c >= 128 for c in sample) <= 0.2 * len(sample):
+        return found
     best = charset_normalizer.from_bytes(sample).best()
-    return (best.encoding if best else "cp1252"), has_nul
+    return replace(found, encoding=best.encoding) if best else found
+
+
+def _scan(path: Path, encoding: str, trusting: bool) -> Dialect:
+    """Every byte looked at once: whether it is UTF-8 (else Windows-1252), its lines, NUL bytes and odd blanks."""
+    lines, nul, odd, before = 0, False, False, b"\n"
+    with path.open("rb") as file:
+        file.seek(3 if encoding == "utf-8-sig" else 0)
+        for number in count():
+            chunk = file.read(_CHUNK)
+            if not chunk:
+                return Dialect(encoding, None, 0, nul, lines + (before[-1:] != b"\n"), odd)
+            lines += int(np.count_nonzero(np.frombuffer(chunk, np.uint8) == ord("\n")))
+            nul = nul or 0 in chunk
+            odd = odd or any(byte in chunk and blank in before + chunk for byte, blank in _BLANK.items())
+            is_asked = encoding == "utf-8" and (not trusting or number % _APART == 0)
+            if is_asked and not chunk.isascii() and not _is_utf8(chunk):
+                encoding = "cp1252"
+            before = chunk[-2:]
+    raise AssertionError
+
+
+def _is_utf8(chunk: bytes) -> bool:
+    """Whether a part of a file is UTF-8; at both ends it may hold a part of a character."""
+    begin = next((n for n in range(4) if chunk[n : n + 1] and chunk[n] & 0xC0 != 0x80), 0)
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(chunk[begin:])
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _delimiter(lines: list[str]) -> str | None:

@@ -18,7 +18,7 @@ from kpis.measures.core.rows import Reducer, Rows, Scan, Window
 from kpis.measures.core.samples import Mean, Median, Share
 from kpis.measures.core.states import visits
 from kpis.measures.core.tables import is_one_of
-from kpis.measures.core.totals import Count, Days, Ledger
+from kpis.measures.core.totals import Count, Ledger, Months
 from kpis.measures.leads import is_meeting
 from kpis.measures.registry import measure
 
@@ -47,12 +47,12 @@ def activity_per_win(known: Known) -> dict[str, Quantity]:
 
 def _owned(known: Known, rows: Rows) -> Rows:
     known.need("activities", "owner")
-    return known.once("activities by seller", lambda: rows.by("owner"))
+    return rows.by("owner")
 
 
 def _won_by(known: Known) -> Rows:
     known.need("opportunities", "owner")
-    return known.once("wins by seller", lambda: known.won.by("owner"))
+    return known.won.by("owner")
 
 
 def _by_seller(known: Known, done: Rows, won: Rows) -> Quantity:  # noqa: ARG001
@@ -119,14 +119,15 @@ def selling_time(known: Known) -> dict[str, Quantity]:
     Needs: activities.occurred_at, activities.duration_minutes, headcount.fte, headcount.department
     Source: FUNNEL-2.3, MarketingProfs: 25 metrics by funnel stage
     """
-    outside = known.rows("activities", "occurred_at").also(hours=nw.col("duration_minutes") * nw.lit(1 / 60))
+    outside = known.rows("activities", "occurred_at")
     if known.has("activities", "is_external"):
         outside = outside.where(nw.col("is_external") == 1)
-    face = outside.where(nw.col("is_face_to_face") == 1)
+    hours = nw.col("duration_minutes") * nw.lit(1 / 60)
+    outside = outside.also(hours=hours, face=nw.when(nw.col("is_face_to_face") == 1).then(hours).otherwise(nw.lit(0.0)))
     people = known.rows("headcount", "period").where(is_one_of("department", ("sales",)))
     if known.has("headcount", "is_quota_bearing"):
         people = people.where(nw.col("is_quota_bearing") == 1)
-    fte, ends = Ledger(people, "fte", "count"), Days(people)
+    fte, ends = Ledger(people, "fte", "count"), Months(people)
     per_day = known.definitions.hours_per_day
 
     def part(hours: Grid, fte: Grid, ends: Grid, window: Window) -> Grid:
@@ -138,14 +139,14 @@ def selling_time(known: Known) -> dict[str, Quantity]:
     spent = Ledger(outside, "hours", "hours")
     return {
         "selling_time": Derived(part, (spent, fte, ends), "share"),
-        "face_to_face": attempt(lambda: _face(known, face, fte, ends, part)),
+        "face_to_face": attempt(lambda: _face(known, outside, fte, ends, part)),
         "hours_per_seller_and_week": Derived(weekly, (spent, fte, ends), "hours"),
     }
 
 
-def _face(known: Known, face: Rows, fte: Quantity, ends: Quantity, part) -> Quantity:  # noqa: ANN001 - a formula
+def _face(known: Known, outside: Rows, fte: Quantity, ends: Quantity, part) -> Quantity:  # noqa: ANN001 - a formula
     known.need("activities", "is_face_to_face")
-    return Derived(part, (Ledger(face, "hours", "hours"), fte, ends), "share")
+    return Derived(part, (Ledger(outside, "face", "hours"), fte, ends), "share")
 
 
 def _over(hours: Grid, fte: Grid, ends: Grid, capacity: np.ndarray) -> Grid:

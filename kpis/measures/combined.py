@@ -28,7 +28,8 @@ def combined_growth(known: Known) -> dict[str, Quantity]:
     Unit: share
     Needs: opportunities.closed_at, opportunities.amount; or leads.mql_at; or spend.amount, leads.created_at; or
         web_sessions.started_at, web_sessions.pages_viewed; or emails.sent_at, emails.unique_opens,
-        emails.unique_clicks; or social.date, social.impressions
+        emails.unique_clicks; or social.date, social.impressions; or orders.ordered_at, orders.amount; or
+        spend.amount, spend.leads; or spend.conversions, spend.conversion_value
     Source: MKTG-6, 30 KPIs for marketing managers
     """
     chosen: dict[str, Quantity] = {}

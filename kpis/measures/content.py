@@ -14,9 +14,9 @@ from kpis.measures.core.dimensions import NOT_GIVEN
 from kpis.measures.core.grid import Grid
 from kpis.measures.core.known import Known
 from kpis.measures.core.quantity import Quantity, attempt
-from kpis.measures.core.rows import Panel, Reducer, Rows, Scan, Span
+from kpis.measures.core.rows import Panel, Reducer, Rows, Scan, yes
 from kpis.measures.core.samples import Amount, Share
-from kpis.measures.core.tables import is_one_of
+from kpis.measures.core.tables import EACH, is_one_of, shared
 from kpis.measures.core.totals import Count, Ledger
 from kpis.measures.registry import measure
 
@@ -29,19 +29,21 @@ def events(known: Known, *kinds: str) -> Rows:
     )
 
 
-def active_assets(known: Known) -> Panel:
-    """Assets on offer at the end of each period: published, not retired."""
+def on_offer(known: Known) -> nw.LazyFrame:
+    """Assets that were published by the as-of day, where that is known, and are not retired."""
     known.need("content_assets", "asset_id")
-    offered = known.frame("content_assets").filter(nw.col("retired").fill_null(0) == 0)
-
-    def flags(span: Span) -> dict[str, nw.Expr]:
-        published = nw.col("published_on_n").is_null() | (nw.col("published_on_n") <= span.known)
-        return {"on_offer": nw.when(published).then(1).otherwise(0)}
-
+    assets = known.frame("content_assets").filter(nw.col("retired").fill_null(0) == 0)
     # An asset published after the as-of day has no known date yet: only the ones known by then are offered.
     if known.has("content_assets", "published_on"):
-        offered = offered.filter(~nw.col("published_on_n").is_null())
-    return known.once("active assets", lambda: Panel(offered, "content_assets", flags))
+        assets = assets.filter(~nw.col("published_on_n").is_null())
+    return assets
+
+
+@shared
+def active_assets(known: Known) -> Panel:
+    """Assets with 0/1 ``on_offer`` at the end of each period."""
+    published = nw.col("published_on_n").is_null() | (nw.col("published_on_n") <= EACH.known)
+    return Panel(known.in_each_period(on_offer(known)).with_columns(on_offer=yes(published)), "content_assets")
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +97,7 @@ def _unused(known: Known, downloads: Rows) -> Quantity:
 
 def offered(known: Known, rows: Rows) -> Rows:
     """Only events of assets that are on offer."""
-    assets = active_assets(known).frame.select("asset_id")
+    assets = on_offer(known).select("asset_id")
     return Rows(rows.frame.join(assets, on="asset_id", how="inner"), rows.table, rows.day)
 
 
@@ -162,7 +164,7 @@ def _reached(known: Known, downloads: Rows) -> Quantity:
         .group_by("account_id")
         .agg(first_seen=nw.col("seen_n").min())
     )
-    customers = CustomerStates(known).frame.select("account_id", "first_n").join(first, on="account_id", how="left")
+    customers = CustomerStates(known).first_orders.join(first, on="account_id", how="left")
     rows = Rows(customers, "customers", "first_n").flag(reached=nw.col("first_seen") <= nw.col("first_n"))
     return Share(rows, "reached", empty="no customer was new in this period")
 
@@ -185,28 +187,22 @@ def asset_lead_value(known: Known) -> dict[str, Quantity]:
     value = Amount(won, "amount")
     return {
         "realised_value": value,
-        "expected_value": ExpectedValue(
-            _asset_leads(known), Rows(known.lead_outcomes, "leads", "created_at_n", over="channel")
-        ),
+        "expected_value": ExpectedValue(_asset_leads(known), known.leads("created_at").by("channel")),
         "leads": Count(_asset_leads(known)),
         "value_per_cost": attempt(lambda: Ratio(value, _costs(known), "ratio", empty="the asset has no cost")),
     }
 
 
 def _asset_leads(known: Known) -> Rows:
-    def make() -> Rows:
-        return known.leads("created_at").where(~nw.col("asset_id").is_null()).by("asset_id")
-
-    return known.once("leads of assets", make)
+    return known.leads("created_at").given("asset_id").by("asset_id")
 
 
 def _costs(known: Known) -> Quantity:
     known.need("content_assets", "cost")
 
-    def flags(span: Span) -> dict[str, nw.Expr]:  # noqa: ARG001 - an asset costs once
-        return {"cost": nw.col("cost").fill_null(0.0)}
-
-    return Ledger(Panel(known.frame("content_assets"), "content_assets", flags, over="asset_id"), "cost")
+    # An asset costs once, whichever period its leads are won in.
+    assets = known.in_each_period(known.frame("content_assets")).with_columns(nw.col("cost").fill_null(0.0))
+    return Ledger(Panel(assets, "content_assets", over="asset_id"), "cost")
 
 
 @dataclass(frozen=True, eq=False)

@@ -34,7 +34,7 @@ def content_index(known: Known) -> dict[str, Quantity]:
     reach = {kind: Scan(events(known, kind).by("asset_id")) for kind in ("view", "download", "sales_use")}
     conversion: dict[str, Scan] = {}
     if known.has("leads", "mql_at", "asset_id"):
-        conversion["MQLs"] = Scan(known.leads("mql_at").where(~nw.col("asset_id").is_null()).by("asset_id"))
+        conversion["MQLs"] = Scan(known.leads("mql_at").given("asset_id").by("asset_id"))
     touched = tried(lambda: Amount(_touched(known), "amount"))
     if isinstance(touched, Amount):
         conversion["pipeline"] = Scan(touched.of, ("amount",))

@@ -5,17 +5,18 @@ from __future__ import annotations
 import narwhals.stable.v2 as nw
 import numpy as np
 
+from kpis.engine import collect
 from kpis.measures.core.composed import Derived, Ratio
 from kpis.measures.core.customer_states import CustomerStates, PanelRatio, running, squares
 from kpis.measures.core.grid import Grid, first_reason
 from kpis.measures.core.known import Known
 from kpis.measures.core.quantity import Missing, Quantity, attempt, tried
-from kpis.measures.core.rows import Panel, Rows, Span, Window
+from kpis.measures.core.rows import Panel, Rows, Window, yes
 from kpis.measures.core.samples import Amount, Mean, Share
-from kpis.measures.core.tables import is_one_of
+from kpis.measures.core.tables import EACH, is_one_of
 from kpis.measures.core.totals import Ledger
 from kpis.measures.customers import NO_CUSTOMERS
-from kpis.measures.products import own_revenue, sold
+from kpis.measures.products import gross_margin, own_revenue
 from kpis.measures.registry import measure
 
 A_YEAR = 365.25
@@ -37,7 +38,7 @@ def customer_depth_and_lifetime_value(known: Known) -> dict[str, Quantity]:
     """
     states = CustomerStates(known)
     kept = Share(states.panel, "kept", "at_start", NO_CUSTOMERS)
-    margin = tried(lambda: sold(known).margin())
+    margin = tried(lambda: gross_margin(known))
     money = (
         _recurring(known)
         if not known.has("orders", "amount") and known.has("subscriptions", "mrr")
@@ -90,13 +91,10 @@ def _kept_a_year(kept: Grid, window: Window) -> Grid:
 
 def _recurring(known: Known) -> Quantity:
     """Revenue of the subscriptions that ran at the end of each period, for the length of the period."""
-    rows = known.frame("subscriptions")
-
-    def flags(span: Span) -> dict[str, nw.Expr]:
-        months = (span.known - span.start + 1) * 12 / A_YEAR
-        return {"money": nw.when(running(span.known)).then(nw.col("mrr") * nw.lit(months)).otherwise(nw.lit(0.0))}
-
-    return Ledger(Panel(rows, "subscriptions", flags), "money")
+    months = (EACH.known - EACH.start + 1) * nw.lit(12 / A_YEAR)
+    rows = known.in_each_period(known.frame("subscriptions"))
+    rows = rows.with_columns(money=yes(running(EACH.known)) * nw.col("mrr") * months)
+    return Ledger(Panel(rows, "subscriptions"), "money")
 
 
 def _breadth(known: Known) -> Quantity:
@@ -106,18 +104,11 @@ def _breadth(known: Known) -> Quantity:
     bought = known.frame("orders").filter(~nw.col("account_id").is_null() & ~nw.col(column).is_null())
     pairs = bought.group_by("account_id", column).agg(first_pair=nw.col("ordered_at_n").min())
     first = pairs.group_by("account_id").agg(first_any=nw.col("first_pair").min())
-    # Each pair counts as a product; each customer once, on the pair that was its first.
-    ones = pairs.join(first, on="account_id", how="left")
-
-    def pairs_by(span: Span) -> dict[str, nw.Expr]:
-        return {"pairs": nw.when(nw.col("first_pair") <= span.known).then(1).otherwise(0)}
-
-    def people_by(span: Span) -> dict[str, nw.Expr]:
-        return {"people": nw.when(nw.col("first_any") <= span.known).then(1).otherwise(0)}
-
+    pairs = known.in_each_period(pairs).with_columns(bought=yes(nw.col("first_pair") <= EACH.known))
+    people = known.in_each_period(first).with_columns(bought=yes(nw.col("first_any") <= EACH.known))
     return Ratio(
-        Ledger(Panel(ones, "orders", pairs_by), "pairs", "count"),
-        Ledger(Panel(first, "customers", people_by), "people", "count"),
+        Ledger(Panel(pairs, "customers"), "bought", "count"),
+        Ledger(Panel(people, "customers"), "bought", "count"),
         "ratio",
     )
 
@@ -126,9 +117,9 @@ def _contacts(known: Known) -> Quantity:
     known.need("contacts", "account_id")
     people = known.frame("contacts").filter(~nw.col("account_id").is_null()).with_columns(one=nw.lit(1))
     people = people.group_by("account_id").agg(people=nw.col("one").sum())
-    today = known.today
-    here = CustomerStates(known).frame.filter(nw.col(f"on_{today}") == 1).join(people, on="account_id", how="left")
-    rows = Rows(here, "customers", "today_n").also(today_n=nw.lit(today), people=nw.col("people").fill_null(0))
+    today = CustomerStates(known).today
+    rows = Rows(today.frame.join(people, on="account_id", how="left"), today.table, today.day)
+    rows = rows.also(people=nw.col("people").fill_null(0))
     return Mean(rows, "people", "count", "contacts have no dates: only today's are known")
 
 
@@ -150,26 +141,17 @@ def share_of_wallet(known: Known) -> dict[str, Quantity]:
     named = ~nw.col("account_id").is_null() & ~nw.col("category").is_null()
     estimates = known.frame("wallet").filter(named & ~nw.col("estimated_total_spend").is_null())
     estimates = estimates.group_by(*key).agg(estimate=nw.col("estimated_total_spend").sum())
-    days = tuple(sorted({span.known for span in known.window.spans}))
-    orders, year = known.frame("orders").filter(named), 365
-    spent = {
-        f"year_{day}": nw.when((nw.col("ordered_at_n") <= day) & (nw.col("ordered_at_n") > day - year))
-        .then(nw.col("amount").fill_null(0.0)).otherwise(nw.lit(0.0))
-        for day in days
-    }  # fmt: skip
-    own = orders.with_columns(**spent).group_by(*key).agg(*[nw.col(name).sum() for name in spent])
-    both = estimates.join(own, on=key, how="left")
-    first = int(known.once("first order", lambda: _first_order(known)))
-
-    def flags(span: Span) -> dict[str, nw.Expr]:
-        money = nw.col(f"year_{span.known}").fill_null(0.0)
-        # A year's orders must be there before they can be set against a year's spend.
-        full = nw.lit(1.0 if span.known - year + 1 >= first else 0.0)
-        return squares("own", "estimate_here", money * full, nw.col("estimate") * full)
-
+    year = 365
+    orders = known.in_each_period(known.frame("orders").filter(named))
+    spent = orders.filter((nw.col("ordered_at_n") <= EACH.known) & (nw.col("ordered_at_n") > EACH.known - year))
+    spent = spent.with_columns(money=nw.col("amount").fill_null(0.0)).group_by(*key, "p").agg(nw.col("money").sum())
+    # A year's orders must be there before they can be set against a year's spend.
+    full = EACH.known - year + 1 >= int(_first_order(known))
+    both = known.in_each_period(estimates).filter(full).join(spent, on=[*key, "p"], how="left")
+    own = squares("own", "estimate", nw.col("money").fill_null(0.0), nw.col("estimate"))
     return {
         "share_of_wallet": PanelRatio(
-            Panel(both, "customers", flags), "own", "estimate_here", "needs a year of orders up to this period"
+            Panel(both.with_columns(**own), "customers"), "own", "estimate", "needs a year of orders up to this period"
         ),
         "cross_sell_rate": Share(_categories(known), "several", "any_bought", "nobody had bought yet"),
         "expansion_revenue": attempt(lambda: _expansion(known)),
@@ -177,8 +159,6 @@ def share_of_wallet(known: Known) -> dict[str, Quantity]:
 
 
 def _first_order(known: Known) -> float:
-    from kpis.engine import collect
-
     first = (
         known.frame("orders").select(one=nw.lit(1), day=nw.col("ordered_at_n")).group_by("one").agg(nw.col("day").min())
     )
@@ -200,15 +180,9 @@ def _categories(known: Known) -> Panel:
     )
     rest = joined.join(lead, on="account_id", how="inner").filter(nw.col("category") != nw.col("first_category"))
     second = rest.group_by("account_id").agg(second_day=nw.col("day").min())
-    customers = first.join(second, on="account_id", how="left")
-
-    def flags(span: Span) -> dict[str, nw.Expr]:
-        return {
-            "any_bought": nw.when(nw.col("first_day") <= span.known).then(1).otherwise(0),
-            "several": nw.when(nw.col("second_day") <= span.known).then(1).otherwise(0),
-        }
-
-    return Panel(customers, "customers", flags)
+    customers = known.in_each_period(first.join(second, on="account_id", how="left"))
+    bought, several = nw.col("first_day") <= EACH.known, nw.col("second_day") <= EACH.known
+    return Panel(customers.with_columns(any_bought=yes(bought), several=yes(several)), "customers")
 
 
 def _expansion(known: Known) -> Quantity:

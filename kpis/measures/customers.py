@@ -8,9 +8,9 @@ from kpis.measures.core.composed import Ratio
 from kpis.measures.core.customer_states import CustomerStates, NetShare, PanelRatio, running, squares
 from kpis.measures.core.known import Known
 from kpis.measures.core.quantity import Quantity, attempt
-from kpis.measures.core.rows import Panel, Rows, Span
+from kpis.measures.core.rows import Panel, Rows, yes
 from kpis.measures.core.samples import Amount, Median, Share
-from kpis.measures.core.tables import is_one_of
+from kpis.measures.core.tables import EACH, is_one_of, shared
 from kpis.measures.core.totals import Count, Ledger
 from kpis.measures.leads import is_meeting
 from kpis.measures.registry import measure
@@ -80,23 +80,24 @@ def retention_rate(known: Known) -> dict[str, Quantity]:
 
 def _money_kept(known: Known, which: str) -> Quantity:
     known.need("subscriptions", "account_id", "mrr", "start")
-    panel = known.once(f"{which} revenue retention", lambda: _mrr_panel(known, which))
-    return PanelRatio(panel, "after", "before", "no subscription ran at the start of this period")
+    return PanelRatio(_mrr_panel(known), which, "before", "no subscription ran at the start of this period")
 
 
-def _mrr_panel(known: Known, which: str) -> Panel:
-    """Monthly recurring revenue of each account before and at the end of every period."""
-    days = CustomerStates(known).days
-    rows = known.frame("subscriptions").filter(~nw.col("account_id").is_null())
-    paid = {f"mrr_{day}": nw.when(running(day)).then(nw.col("mrr")).otherwise(nw.lit(0.0)) for day in days}
-    accounts = rows.with_columns(**paid).group_by("account_id").agg(*[nw.col(name).sum() for name in paid])
-
-    def flags(span: Span) -> dict[str, nw.Expr]:
-        before, after = nw.col(f"mrr_{span.start - 1}"), nw.col(f"mrr_{span.known}")
-        kept = nw.min_horizontal(before, after) if which == "gross" else after
-        return squares("after", "before", nw.when(before > 0).then(kept).otherwise(nw.lit(0.0)), before)
-
-    return Panel(accounts, "customers", flags)
+@shared
+def _mrr_panel(known: Known) -> Panel:
+    """Monthly recurring revenue of each account ``before`` each period, and what is kept of it: ``gross``, ``net``."""
+    rows = known.in_each_period(known.frame("subscriptions").filter(~nw.col("account_id").is_null()))
+    rows = rows.with_columns(
+        before=yes(running(EACH.start - 1)) * nw.col("mrr"), after=yes(running(EACH.known)) * nw.col("mrr")
+    )
+    accounts = rows.group_by("account_id", "p").agg(nw.col("before").sum(), nw.col("after").sum())
+    before, after = nw.col("before"), nw.col("after")
+    accounts = accounts.with_columns(
+        net=nw.when(before > 0).then(after).otherwise(nw.lit(0.0)),
+        gross=nw.when(before <= 0).then(nw.lit(0.0)).otherwise(nw.when(after < before).then(after).otherwise(before)),
+    )
+    sums = {name: squares(name, "before", nw.col(name), before) for name in ("gross", "net")}
+    return Panel(accounts.with_columns(**{**sums["gross"], **sums["net"]}), "customers")
 
 
 @measure({"SALES-10": "Existing client engagement"}, kind="ratio", basis="stock", better="higher")
@@ -117,31 +118,25 @@ def client_engagement(known: Known) -> dict[str, Quantity]:
     Source: SALES-10, 30 KPIs for sales managers
     """
     states = CustomerStates(known)
-    within, today = known.definitions.engaged_within_days, known.today
-    ends = tuple(sorted({span.known for span in known.window.spans}))
-    touches = _touches(known)
-    counted = {
-        f"touches_{day}": nw.when((nw.col("touch_n") <= day) & (nw.col("touch_n") > day - within)).then(1).otherwise(0)
-        for day in ends
-    }
-    per_account = touches.with_columns(**counted).group_by("account_id").agg(*[nw.col(name).sum() for name in counted])
-    frame = known.kept(states.frame.join(per_account, on="account_id", how="left"))
-
-    def flags(span: Span) -> dict[str, nw.Expr]:
-        active = nw.col(f"on_{span.known}") == 1
-        touched = nw.col(f"touches_{span.known}").fill_null(0) > 0
-        return {
-            "active": nw.when(active).then(1).otherwise(0),
-            "engaged": nw.when(active & touched).then(1).otherwise(0),
-        }
-
-    now = Rows(frame.filter(nw.col(f"on_{today}") == 1), "customers", "today_n")
-    now = now.also(today_n=nw.lit(today), touches=nw.col(f"touches_{today}").fill_null(0))
+    within = known.definitions.engaged_within_days
+    lately = (nw.col("touch_n") <= EACH.known) & (nw.col("touch_n") > EACH.known - within)
+    touches = known.in_each_period(_touches(known)).filter(lately).with_columns(one=nw.lit(1))
+    counted = known.kept(touches.group_by("account_id", "p").agg(touches=nw.col("one").sum()))
+    active = states.frame.filter(nw.col("after") == 1).join(counted, on=["account_id", "p"], how="left")
+    today = states.today
+    now = Rows(today.frame.join(counted, on=["account_id", "p"], how="left"), today.table, today.day)
     return {
         "engaged_share": Share(
-            Panel(frame, "customers", flags), "engaged", "active", "there was no customer at the end of this period"
+            Panel(active.with_columns(engaged=yes(nw.col("touches") > 0)), "customers"),
+            "engaged",
+            empty="there was no customer at the end of this period",
         ),
-        "median_touches": Median(now, "touches", "count", "only today's touches are counted one by one"),
+        "median_touches": Median(
+            now.also(touches=nw.col("touches").fill_null(0)),
+            "touches",
+            "count",
+            "only today's touches are counted one by one",
+        ),
     }
 
 
@@ -169,7 +164,7 @@ def _touches(known: Known) -> nw.LazyFrame:
     return nw.concat(found).filter(~nw.col("account_id").is_null())
 
 
-@measure({"FUNNEL-4.2": "Net Promoter Score"}, kind="derived", basis="flow", better="higher", at="period end")
+@measure({"FUNNEL-4.2": "Net Promoter Score"}, kind="derived", basis="flow", better="higher")
 def net_promoter_score(known: Known) -> dict[str, Quantity]:
     """Promoters less detractors among those who answered.
 
@@ -181,11 +176,9 @@ def net_promoter_score(known: Known) -> dict[str, Quantity]:
     Needs: nps.responded_at, nps.score
     Source: FUNNEL-4.2, MarketingProfs: 25 metrics by funnel stage
     """
-    answers = known.frame("nps").filter(
-        (nw.col("responded_at_n") >= int(known.window.starts[-1])) & ~nw.col("score").is_null()
-    )
+    answers = known.with_period(known.frame("nps").filter(~nw.col("score").is_null()), "responded_at_n")
     named = answers.filter(~nw.col("account_id").is_null())
-    latest = named.group_by("account_id").agg(nw.col("responded_at_n").max())
+    latest = named.group_by("p", "account_id").agg(nw.col("responded_at_n").max())
     latest = named.join(latest, on=["account_id", "responded_at_n"], how="inner")
     latest = latest.group_by("account_id", "responded_at_n").agg(nw.col("score").min())
     columns = ["account_id", "responded_at_n", "score"]
@@ -205,11 +198,13 @@ def win_back_rate(known: Known) -> dict[str, Quantity]:
 
     Definition: Of the win-back opportunities closed in the period, the share won; how many were created; the money
         won back and what was conceded for it. Of the customers that had lapsed before the period, the share that came
-        back in it (the headline where opportunities carry no type).
+        back in it (the headline where opportunities carry no type); without churn dates a customer has lapsed a year
+        after its last order.
     Formula: won win-back ÷ closed win-back; reactivated in P ÷ lapsed at start
     Unit: share
     Needs: opportunities.type, opportunities.closed_at; or customers.first_order_at, customers.churned_at,
-        customers.reactivated_at
+        customers.reactivated_at; or subscriptions.account_id, subscriptions.mrr, subscriptions.start; or
+        orders.account_id, orders.ordered_at; or opportunities.account_id, opportunities.closed_at
     Source: FUNNEL-4.4, MarketingProfs: 25 metrics by funnel stage
     """
     back = attempt(lambda: _reactivated(known))

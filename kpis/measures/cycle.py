@@ -10,10 +10,10 @@ from kpis.measures.core.grid import Grid, first_reason
 from kpis.measures.core.incidence import MedianWait
 from kpis.measures.core.known import Known
 from kpis.measures.core.quantity import Quantity, attempt
-from kpis.measures.core.rows import Panel, Rows, Span, Window
+from kpis.measures.core.rows import Panel, Rows, Window, yes
 from kpis.measures.core.samples import Mean, Median
 from kpis.measures.core.states import visits
-from kpis.measures.core.tables import is_one_of
+from kpis.measures.core.tables import EACH, is_one_of
 from kpis.measures.core.totals import Stock
 from kpis.measures.registry import measure, part_of
 
@@ -108,18 +108,11 @@ def sales_velocity(known: Known) -> dict[str, Quantity]:
 
 
 def open_at_end(known: Known) -> Panel:
-    """Qualified opportunities open at the end of each period: ``open_deals``, ``open_money``."""
-
-    def flags(span: Span) -> dict[str, nw.Expr]:
-        entered = nw.col("qualified_day") <= span.known
-        still = nw.col("closed_at_n").is_null() | (nw.col("closed_at_n") > span.known)
-        money = nw.col("amount").fill_null(0.0)
-        return {
-            "open_deals": nw.when(entered & still).then(1).otherwise(0),
-            "open_money": nw.when(entered & still).then(money).otherwise(nw.lit(0.0)),
-        }
-
-    return Panel(known.qualified, "opportunities", flags)
+    """Qualified opportunities with 0/1 ``open_deals``: whether each was open at the end of the period."""
+    entered = nw.col("qualified_day") <= EACH.known
+    still = nw.col("closed_at_n").is_null() | (nw.col("closed_at_n") > EACH.known)
+    deals = known.in_each_period(known.qualified).with_columns(open_deals=yes(entered & still))
+    return Panel(deals, "opportunities")
 
 
 def _velocity(opened: Grid, size: Grid, rate: Grid, days: Grid, window: Window) -> Grid:  # noqa: ARG001

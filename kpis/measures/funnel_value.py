@@ -11,10 +11,7 @@ import numpy as np
 from kpis.measures.core.grid import Grid
 from kpis.measures.core.incidence import pooled
 from kpis.measures.core.known import Known
-from kpis.measures.core.pipeline import (
-    FromForecast,
-    from_forecast,
-)
+from kpis.measures.core.pipeline import FromForecast, from_forecast, open_today
 from kpis.measures.core.quantity import Quantity, attempt
 from kpis.measures.core.rows import Reducer, Rows, Scan
 from kpis.measures.core.totals import Ledger
@@ -41,21 +38,16 @@ def funnel_value(known: Known) -> dict[str, Quantity]:
         "by_forecast_next_period": from_forecast(lambda one: one.from_open, "money", 1),
         "by_forecast_next_but_one": from_forecast(lambda one: one.from_open, "money", 2),
         "by_stage_probability": attempt(lambda: _stage_weighted(known)),
-        "open_amount": Ledger(_open_today(known), "money"),
+        "open_amount": Ledger(open_today(known), "money"),
     }
-
-
-def _open_today(known: Known) -> Rows:
-    rows = Rows(known.qualified.filter(nw.col("is_open") == 1), "opportunities", "today_n")
-    return rows.also(today_n=nw.lit(known.today), money=nw.col("amount").fill_null(0.0))
 
 
 def _stage_weighted(known: Known) -> Quantity:
     if known.has("opportunities", "probability"):
-        return Ledger(_open_today(known).also(weighted=nw.col("amount") * nw.col("probability")), "weighted")
+        return Ledger(open_today(known).also(weighted=nw.col("amount") * nw.col("probability")), "weighted")
     known.need("stages", "default_probability")
     stages = known.frame("stages").select("stage", chance=nw.col("default_probability")).unique(["stage"], keep="any")
-    rows = _open_today(known)
+    rows = open_today(known)
     joined = rows.frame.join(stages, on="stage", how="left")
     return Ledger(Rows(joined, rows.table, rows.day).also(weighted=nw.col("amount") * nw.col("chance")), "weighted")
 
@@ -70,7 +62,7 @@ class FunnelValue(Quantity):
 
     def _open(self) -> Rows:
         def make() -> Rows:
-            rows = _open_today(self.known)
+            rows = open_today(self.known)
             if self.known.dataset.has_history:
                 return rows.also(stage_now=nw.col("stage"))
             return rows.also(stage_now=nw.lit("All opportunities"))
@@ -86,7 +78,7 @@ class FunnelValue(Quantity):
         """The value today, with the interval of the close ratios."""
         opened = reducer.run(next(self.scans()))
         ratios = pooled(part_of(self.known, "close_ratio_by_stage"), reducer)
-        # A deal in a stage that no history tells of (or in none) takes the ratio of all visits.
+        # A deal in a stage that no history tells of takes the ratio of all visits.
         everywhere = ratios.get(None, (np.nan, np.nan, np.nan))
         value, n = (np.zeros((len(opened.groups), opened.periods)) for _ in range(2))
         low, high = value.copy(), value.copy()

@@ -12,11 +12,12 @@ from kpis.measures.core.grid import Grid
 from kpis.measures.core.known import Known
 from kpis.measures.core.quantity import Quantity
 from kpis.measures.core.rows import Rows, Window
-from kpis.measures.core.tables import is_one_of
+from kpis.measures.core.tables import is_one_of, shared
 from kpis.measures.core.totals import Latest
 from kpis.measures.registry import measure
 
 
+@shared
 def _fte(known: Known) -> Rows:
     """Headcount by month with the full-time equivalents of each kind of role."""
     fte = nw.col("fte").fill_null(0.0)

@@ -11,11 +11,11 @@ from kpis.errors import NotEnoughData
 from kpis.measures.core.composed import Ratio
 from kpis.measures.core.incidence import IN_THE_END, Incidence
 from kpis.measures.core.known import Known
-from kpis.measures.core.profile import ideal_profile
-from kpis.measures.core.quantity import Quantity, attempt, tried
-from kpis.measures.core.rows import Panel, Rows, Span
+from kpis.measures.core.profile import with_fit
+from kpis.measures.core.quantity import Quantity, attempt, first_of
+from kpis.measures.core.rows import Panel, Rows, yes
 from kpis.measures.core.samples import Share
-from kpis.measures.core.tables import is_one_of
+from kpis.measures.core.tables import EACH, earliest, is_one_of
 from kpis.measures.registry import measure
 
 
@@ -46,16 +46,16 @@ def lead_leakage(known: Known) -> dict[str, Quantity]:
 
 def leaking(known: Known) -> Rows:
     """Leads on the day they were created, with ``leak_day``: when they left without a win, null while they have not."""
-    rows = Rows(known.lead_outcomes, "leads", "created_at_n")
-    ways = [nw.col("disqualified_at_n"), nw.col("archived_at_n"), nw.col("lost_day")]
+    rows = known.leads("created_at")
+    ways = ["disqualified_at_n", "archived_at_n", "lost_day"]
     if known.has("leads", "last_activity_at"):
         # An open opportunity is not silence: its own pipeline watches it.
         last = nw.coalesce(nw.col("last_activity_at_n"), nw.col("created_at_n"))
         silent = last + known.definitions.silent_after_days
         quiet = nw.col("won_day").is_null() & nw.col("deal_day").is_null() & (silent <= known.today)
         rows = rows.also(silent_day=nw.when(quiet).then(silent))
-        ways.append(nw.col("silent_day"))
-    return rows.also(leak_day=nw.min_horizontal(*ways))
+        ways.append("silent_day")
+    return rows.also(leak_day=earliest(*ways))
 
 
 def _by_stage_reached(rows: Rows) -> Rows:
@@ -69,7 +69,7 @@ def _by_stage_reached(rows: Rows) -> Rows:
 
 
 def _leakage_by_fit(known: Known, rows: Rows) -> Quantity:
-    fitting = with_fit(known, rows)
+    fitting = with_fit(known, rows, lambda profile: matches(known, profile))
     name = (
         nw.when(nw.col("fits") == 1)
         .then(nw.lit("bad leak: fits the ideal customer"))
@@ -78,26 +78,21 @@ def _leakage_by_fit(known: Known, rows: Rows) -> Quantity:
     return Incidence(fitting.also(leak=name).by("leak"), "leak_day", "won_day", IN_THE_END, today=known.today)
 
 
-def with_fit(known: Known, rows: Rows) -> Rows:
-    """Leads with the 0/1 column ``fits``: the ideal customer profile, as agreed or as learned."""
-    return rows.flag(fits=matches(known, ideal_profile(known), "leads"))
-
-
-def matches(known: Known, profile: CustomerProfile, table: str) -> nw.Expr:
-    """Whether a row of leads (opportunities with their account) meets every rule of the profile it has a column for."""
+def matches(known: Known, profile: CustomerProfile) -> nw.Expr:
+    """Whether a lead meets every rule of the profile that leads have a column for."""
     rules: list[nw.Expr] = []
-    columns = {"leads": ("industry", "country", "persona"), "opportunities": ("segment", "region", "")}[table]
-    for values, column in zip((profile.industries, profile.regions, profile.personas), columns, strict=True):
-        if values and column and known.has(table, column):
+    lists = {"industry": profile.industries, "country": profile.regions, "persona": profile.personas}
+    for column, values in lists.items():
+        if values and known.has("leads", column):
             rules.append(is_one_of(column, values).fill_null(False))
-    if table == "leads" and known.has("leads", "employees"):
+    if known.has("leads", "employees"):
         if profile.employees_from is not None:
             rules.append((nw.col("employees") >= profile.employees_from).fill_null(False))
         if profile.employees_to is not None:
             rules.append((nw.col("employees") <= profile.employees_to).fill_null(False))
     if not rules:
         raise NotEnoughData(
-            f"needs table {table}, column {columns[0]}", way_out="The profile has no rule for its other columns"
+            "needs table leads, column industry", way_out="The profile has no rule for the other columns of leads"
         )
     return reduce(lambda a, b: a & b, rules)
 
@@ -106,12 +101,11 @@ def matches(known: Known, profile: CustomerProfile, table: str) -> nw.Expr:
 def ideal_customer_fit(known: Known) -> dict[str, Quantity]:
     """Share of new leads (or opportunities) that fit the ideal customer profile.
 
-    Definition: The profile is the agreed one (settings); until one is agreed, it is learned: the industries or
-        segments that won more often than the rest in the deals closed before the periods shown, so that it is not
-        tried on what it was learned from (before the current period, where too few had closed by then). The share of
-        leads created in the period that fit (of opportunities where leads carry none of its columns); the lift in win
-        rate of the opportunities that fit; and the share of open opportunities whose account has a known decision
-        maker.
+    Definition: The profile is the agreed one (settings); until one is agreed, each period's is learned: the industries
+        or segments that won more often than the rest in the deals closed before it, so that it is not tried on what it
+        was learned from; periods before which too few deals had closed have none. The share of leads created in the
+        period that fit (of opportunities where leads carry none of its columns); the lift in win rate of the
+        opportunities that fit; and the share of open opportunities whose account has a known decision maker.
     Formula: ICP share = matching ÷ total; lift = win rate(ICP) ÷ win rate(others); coverage = open with ≥ 1 decision
         maker ÷ open
     Unit: share
@@ -119,21 +113,20 @@ def ideal_customer_fit(known: Known) -> dict[str, Quantity]:
         opportunities.created_at, opportunities.account_id, accounts.industry
     Source: FUNNEL-1.1, MarketingProfs: 25 metrics by funnel stage
     """
-    profile = ideal_profile(known)
-    fit = tried(lambda: _lead_fit(known, profile))
-    deals = attempt(lambda: _deal_fit(known, profile))
-    headline = fit if isinstance(fit, Share) else _deal_fit(known, profile)
     return {
-        "fitting_share": headline,
-        "fitting_share_of_opportunities": deals,
-        "win_rate_lift": attempt(lambda: _lift(known, profile)),
+        "fitting_share": first_of(lambda: _lead_fit(known), lambda: _deal_fit(known)),
+        "fitting_share_of_opportunities": attempt(lambda: _deal_fit(known)),
+        "win_rate_lift": attempt(lambda: _lift(known)),
         "decision_maker_known": attempt(lambda: _decision_makers(known)),
     }
 
 
-def _lead_fit(known: Known, profile: CustomerProfile) -> Quantity:
-    rows = known.leads("created_at").flag(fits=matches(known, profile, "leads"))
-    return Share(rows, "fits", empty="no lead was created in this period")
+NO_PROFILE = "too few deals had closed before it to learn a profile"
+
+
+def _lead_fit(known: Known) -> Quantity:
+    rows = with_fit(known, known.leads("created_at"), lambda profile: matches(known, profile))
+    return Share(rows, "fits", empty=f"no lead was created in this period, or {NO_PROFILE}")
 
 
 def _with_segment(known: Known) -> Rows:
@@ -154,17 +147,19 @@ def _deal_matches(profile: CustomerProfile) -> nw.Expr:
     return is_one_of("segment", profile.industries).fill_null(False)
 
 
-def _deal_fit(known: Known, profile: CustomerProfile) -> Quantity:
-    rows = _with_segment(known).flag(fits=_deal_matches(profile))
-    return Share(rows, "fits", empty="no opportunity was created in this period")
+def _deal_fit(known: Known) -> Quantity:
+    rows = with_fit(known, _with_segment(known), _deal_matches)
+    return Share(rows, "fits", empty=f"no opportunity was created in this period, or {NO_PROFILE}")
 
 
-def _lift(known: Known, profile: CustomerProfile) -> Quantity:
+def _lift(known: Known) -> Quantity:
     known.need("opportunities", "closed_at")
     closed = _with_segment(known).on("closed_at_n").where(nw.col("is_open") == 0)
-    closed = closed.flag(fits=_deal_matches(profile))
-    inside = Share(closed.where(nw.col("fits") == 1), "is_won", empty="no deal that fits closed in this period")
-    outside = Share(closed.where(nw.col("fits") == 0), "is_won", empty="no other deal closed in this period")
+    closed = with_fit(known, closed, _deal_matches)
+    fits, won = nw.col("fits") == 1, nw.col("is_won") == 1
+    closed = closed.flag(fits_won=fits & won, others=~fits, others_won=~fits & won)
+    inside = Share(closed, "fits_won", "fits", empty="no deal that fits closed in this period")
+    outside = Share(closed, "others_won", "others", empty="no other deal closed in this period")
     return Ratio(inside, outside, "ratio", empty="no other deal was won in this period")
 
 
@@ -175,12 +170,9 @@ def _decision_makers(known: Known) -> Quantity:
     deciders = deciders.select("account_id", decides=nw.lit(1)).unique(["account_id"])
     deals = known.opportunities.join(deciders, on="account_id", how="left")
 
-    def flags(span: Span) -> dict[str, nw.Expr]:
-        still = nw.col("closed_at_n").is_null() | (nw.col("closed_at_n") > span.known)
-        opened = (nw.col("created_at_n") <= span.known) & still
-        return {
-            "open_deals": nw.when(opened).then(1).otherwise(0),
-            "decided_by": nw.when(opened & (nw.col("decides") == 1)).then(1).otherwise(0),
-        }
-
-    return Share(Panel(deals, "opportunities", flags), "decided_by", "open_deals", "no opportunity was open")
+    still = nw.col("closed_at_n").is_null() | (nw.col("closed_at_n") > EACH.known)
+    opened = (nw.col("created_at_n") <= EACH.known) & still
+    deals = known.in_each_period(deals).with_columns(
+        open_deals=yes(opened), decided_by=yes(opened & (nw.col("decides") == 1))
+    )
+    return Share(Panel(deals, "opportunities"), "decided_by", "open_deals", "no opportunity was open")

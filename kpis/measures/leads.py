@@ -10,10 +10,11 @@ from kpis.measures.core.composed import Ratio
 from kpis.measures.core.incidence import IN_THE_END, Incidence
 from kpis.measures.core.known import Known
 from kpis.measures.core.quantity import Quantity, attempt
-from kpis.measures.core.rows import Panel, Rows, Span
+from kpis.measures.core.rows import Panel, Rows, yes
 from kpis.measures.core.samples import Mean, Share
 from kpis.measures.core.scores import ScoreAuc, WinRateByDecile
-from kpis.measures.core.tables import is_one_of
+from kpis.measures.core.tables import EACH, is_one_of, shared
+from kpis.measures.core.tally import Tally, new_leads, reported
 from kpis.measures.core.totals import Count
 from kpis.measures.registry import measure
 
@@ -40,22 +41,21 @@ def marketing_qualified_leads(known: Known) -> dict[str, Quantity]:
     Needs: leads.mql_at
     Source: SIX-3, six KPIs for sales and marketing alignment; MKTG-11, 30 KPIs; FUNNEL-1.2, MarketingProfs
     """
-    created = known.leads("created_at").flag(is_mql=~nw.col("mql_at_n").is_null())
     return {
         "MQLs": Count(known.leads("mql_at")),
-        "MQL_share_of_leads": Share(created, "is_mql", empty="no lead was created in this period"),
+        "MQL_share_of_leads": Share(known.leads("created_at"), "is_mql", empty="no lead was created in this period"),
         "recycled": attempt(lambda: Count(known.leads("recycled_at"))),
         "win_rate_by_score_decile": attempt(lambda: WinRateByDecile(scored(known))),
         "score_ranks_winners": attempt(lambda: ScoreAuc(scored(known))),
     }
 
 
+@shared
 def scored(known: Known) -> Rows:
     """Scored leads on their creation day, with 0/1 ``was_won``."""
     known.need("leads", "score")
     known.need_lead_links()
-    rows = Rows(known.lead_outcomes, "leads", "created_at_n").where(~nw.col("score").is_null())
-    return rows.flag(was_won=~nw.col("won_day").is_null())
+    return known.leads("created_at").given("score").flag(was_won=~nw.col("won_day").is_null())
 
 
 @measure({"SIX-4": "MQL→SQL conversion rate"}, kind="cohort", basis="cohort", better="higher")
@@ -72,11 +72,11 @@ def mql_to_sql_rate(known: Known) -> dict[str, Quantity]:
     Needs: leads.mql_at, leads.sql_at
     Source: SIX-4, six KPIs for sales and marketing alignment
     """
-    mqls = known.leads("mql_at").also(dropped_day=dropped_day())
+    mqls = known.leads("mql_at")
     return {
         "MQL_to_SQL": Incidence(mqls, "sql_at_n", "dropped_day", today=known.today),
         "SQLs_per_MQL_in_period": Ratio(
-            Count(known.leads("sql_at")), Count(known.leads("mql_at")), exact_counts=True,
+            Count(known.leads("sql_at")), Count(mqls), exact_counts=True,
             empty="no MQL in this period", note="activity of the period, not a cohort: can exceed 1",
         ),
         "accepted_by_sales": attempt(lambda: accepted_by_sales(known)),
@@ -86,13 +86,7 @@ def mql_to_sql_rate(known: Known) -> dict[str, Quantity]:
 def accepted_by_sales(known: Known) -> Quantity:
     """Share of the MQLs of each period that sales accepts within the usual window."""
     known.need("leads", "mql_at", "accepted_at")
-    mqls = known.leads("mql_at").also(dropped_day=dropped_day())
-    return Incidence(mqls, "accepted_at_n", "dropped_day", today=known.today)
-
-
-def dropped_day() -> nw.Expr:
-    """The day a lead was disqualified or archived, whichever came first."""
-    return nw.min_horizontal(nw.col("disqualified_at_n"), nw.col("archived_at_n"))
+    return Incidence(known.leads("mql_at"), "accepted_at_n", "dropped_day", today=known.today)
 
 
 @measure({"FUNNEL-1.4": "Leads to appointments"}, kind="cohort", basis="cohort", better="higher")
@@ -107,14 +101,12 @@ def lead_to_appointment_rate(known: Known) -> dict[str, Quantity]:
     Needs: leads.created_at, leads.appointment_at; or leads.created_at, activities.lead_id, activities.type
     Source: FUNNEL-1.4, MarketingProfs: 25 metrics by funnel stage
     """
-    if known.has("leads", "appointment_at"):
-        rows = known.leads("created_at").also(met_day=nw.col("appointment_at_n"))
-    else:
+    rows, met_day = known.leads("created_at"), "appointment_at_n"
+    if not known.has("leads", "appointment_at"):
         met = known.frame("activities").filter(is_meeting() & ~nw.col("lead_id").is_null())
         met = met.group_by("lead_id").agg(met_day=nw.col("occurred_at_n").min())
-        rows = Rows(known.frame("leads").join(met, on="lead_id", how="left"), "leads", "created_at_n")
-    rows = rows.also(dropped_day=dropped_day())
-    return {"lead_to_appointment": Incidence(rows, "met_day", "dropped_day", today=known.today)}
+        rows, met_day = Rows(rows.frame.join(met, on="lead_id", how="left"), rows.table, rows.day), "met_day"
+    return {"lead_to_appointment": Incidence(rows, met_day, "dropped_day", today=known.today)}
 
 
 def is_meeting() -> nw.Expr:
@@ -140,8 +132,7 @@ def requests_for_proposal(known: Known) -> dict[str, Quantity]:
 
 def _rfp_share(known: Known) -> Quantity:
     known.need("leads", "mql_at")
-    rows = known.leads("mql_at").also(dropped_day=dropped_day())
-    return Incidence(rows, "rfp_at_n", "dropped_day", IN_THE_END, today=known.today)
+    return Incidence(known.leads("mql_at"), "rfp_at_n", "dropped_day", IN_THE_END, today=known.today)
 
 
 @measure({"FUNNEL-2.2": "Proposals leading to presentations"}, kind="cohort", basis="cohort", better="higher")
@@ -157,7 +148,7 @@ def proposal_to_presentation(known: Known) -> dict[str, Quantity]:
     """
     rows = known.leads("proposal_at")
     after = nw.when(nw.col("presentation_at_n") >= nw.col("proposal_at_n")).then(nw.col("presentation_at_n"))
-    rows = rows.also(presented_day=after, dropped_day=dropped_day())
+    rows = rows.also(presented_day=after)
     return {
         "proposal_to_presentation": Incidence(rows, "presented_day", "dropped_day", IN_THE_END, today=known.today),
         "proposals": Count(rows),
@@ -169,25 +160,30 @@ def lead_share_by_channel(known: Known) -> dict[str, Quantity]:
     """Each channel's share of the leads.
 
     Definition: The leads that came in by a channel as a share of all leads created in the period (the shares add up
-        to 1); beside it the channel's share of the deals won from leads.
+        to 1); beside it the channel's share of the deals won from leads. Leads and sales that campaigns report, where
+        there is no table of leads.
     Formula: # leads[channel = c] ÷ # leads; # won leads[channel = c] ÷ # won leads
     Unit: share
-    Needs: leads.created_at, leads.channel
+    Needs: leads.created_at, leads.channel; or spend.leads, spend.channel
     Source: MKTG-4, 30 KPIs for marketing managers
     """
-    leads = known.leads("created_at").by("channel")
+    leads = new_leads(known, "channel").by("channel")
     return {
-        "share_of_leads": Share(leads, "rows", of_all=True, empty="no lead was created in this period"),
-        "leads": Count(leads),
-        "share_of_wins": attempt(lambda: _won_share(known)),
+        "share_of_leads": _of_all(leads, "no lead was created in this period"),
+        "leads": leads.number,
+        "share_of_wins": attempt(lambda: _of_all(_won(known, leads).by("channel"), "no lead was won in this period")),
     }
 
 
-def _won_share(known: Known) -> Quantity:
-    known.need("leads", "channel")
+def _of_all(events: Tally, empty: str) -> Quantity:
+    return Share(events.rows, events.count, events.count, empty, of_all=True, note=events.note)
+
+
+def _won(known: Known, leads: Tally) -> Tally:
+    if leads.in_totals:
+        return reported(known, "conversions", needs=("channel",))
     known.need_lead_links()
-    rows = Rows(known.lead_outcomes, "leads", "won_day", over="channel")
-    return Share(rows, "rows", of_all=True, empty="no lead was won in this period")
+    return Tally(known.leads("created_at").on("won_day"))
 
 
 @measure({"MKTG-12": "Archived to active leads"}, kind="stock", basis="stock", better="band")
@@ -202,7 +198,7 @@ def archived_to_active_leads(known: Known) -> dict[str, Quantity]:
     Needs: leads.created_at, leads.archived_at
     Source: MKTG-12, 30 KPIs for marketing managers
     """
-    panel = Panel(known.lead_outcomes, "leads", _lead_states)
+    panel = _lead_states(known)
     archived, active = Count(panel, "archived"), Count(panel, "active")
     return {
         "archived_to_active": Ratio(archived, active, exact_counts=True, empty="no lead was active"),
@@ -212,17 +208,18 @@ def archived_to_active_leads(known: Known) -> dict[str, Quantity]:
     }
 
 
-def _lead_states(span: Span) -> dict[str, nw.Expr]:
-    here = nw.col("created_at_n") <= span.known
+def _lead_states(known: Known) -> Panel:
+    """Leads with 0/1 ``archived`` and ``active`` at the end of each period."""
+    here = nw.col("created_at_n") <= EACH.known
 
     def not_by(column: str) -> nw.Expr:
-        return nw.col(column).is_null() | (nw.col(column) > span.known)
+        return nw.col(column).is_null() | (nw.col(column) > EACH.known)
 
-    active = here & not_by("archived_at_n") & not_by("disqualified_at_n") & not_by("deal_day")
-    return {
-        "archived": nw.when(here & (nw.col("archived_at_n") <= span.known)).then(1).otherwise(0),
-        "active": nw.when(active).then(1).otherwise(0),
-    }
+    leads = known.in_each_period(known.lead_outcomes).with_columns(
+        archived=yes(here & (nw.col("archived_at_n") <= EACH.known)),
+        active=yes(here & not_by("archived_at_n") & not_by("disqualified_at_n") & not_by("deal_day")),
+    )
+    return Panel(leads, "leads")
 
 
 def _suggested(known: Known) -> Quantity:
@@ -251,8 +248,10 @@ def lead_knowledge(known: Known) -> dict[str, Quantity]:
     rows = _with_depth(known, _handed_over(known))
     return {
         "depth": Mean(rows, "depth", "share", "no lead was handed over in this period"),
-        "breadth": attempt(lambda: _breadth(known, rows)),
-        "contacts_per_account": attempt(lambda: Mean(_with_contacts(known, rows), "people", "count")),
+        "breadth": attempt(
+            lambda: Mean(_with_contacts(known), "people", "ratio", scale=1 / known.definitions.buying_group)
+        ),
+        "contacts_per_account": attempt(lambda: Mean(_with_contacts(known), "people", "count")),
     }
 
 
@@ -274,16 +273,13 @@ def _with_depth(known: Known, rows: Rows) -> Rows:
     return rows.also(depth=reduce(lambda a, b: a + b, filled))
 
 
-def _with_contacts(known: Known, rows: Rows) -> Rows:
+@shared
+def _with_contacts(known: Known) -> Rows:
+    """Handed-over leads of known accounts, with the ``people`` known there."""
     known.need("contacts", "account_id")
     known.need("leads", "account_id")
+    rows = _handed_over(known)
     people = known.frame("contacts").filter(~nw.col("account_id").is_null()).with_columns(one=nw.lit(1))
     people = people.group_by("account_id").agg(people=nw.col("one").sum())
     joined = rows.frame.filter(~nw.col("account_id").is_null()).join(people, on="account_id", how="left")
     return Rows(joined, rows.table, rows.day).also(people=nw.col("people").fill_null(0))
-
-
-def _breadth(known: Known, rows: Rows) -> Quantity:
-    group = known.definitions.buying_group
-    scaled = _with_contacts(known, rows).also(breadth=nw.col("people") * nw.lit(1.0 / group))
-    return Mean(scaled, "breadth", "ratio")

@@ -11,19 +11,15 @@ import numpy as np
 from kpis.measures.core.composed import Derived, Ratio
 from kpis.measures.core.grid import Grid, first_reason
 from kpis.measures.core.known import Known
-from kpis.measures.core.pipeline import (
-    PAST,
-    from_forecast,
-    past_share,
-    stock,
-    trailing_mean,
-)
+from kpis.measures.core.pipeline import PAST, from_forecast, open_today, past_share, stock, trailing_mean
 from kpis.measures.core.quantity import Quantity, attempt
 from kpis.measures.core.rows import Reducer, Rows, Scan, Window
 from kpis.measures.core.samples import Amount
+from kpis.measures.core.tables import shared
 from kpis.measures.core.targets import company_only, target
 from kpis.measures.core.totals import Count, Ledger
 from kpis.measures.registry import measure, part_of
+from kpis.measures.revenue import won_amount
 from kpis.periods import day_n, day_of
 
 
@@ -114,7 +110,7 @@ class PlanAhead(Quantity):
 def _required(known: Known, target: Quantity) -> Quantity:
     """R = max(0, T − E[create and close] − E[pull-in]) ÷ c(day 1)."""
     first_day = past_share("dayone_won", "dayone", known)
-    won, kept = Amount(known.won, "amount"), stock(known, "dayone_won", at=lambda span: span.start)
+    won, kept = won_amount(known), stock(known, "dayone_won", at=lambda span: span.start)
     pulled = stock(known, "pulled_in", at=lambda span: span.start)
 
     def formula(goal: Grid, share: Grid, total: Grid, kept: Grid, pulled: Grid, window: Window) -> Grid:
@@ -153,8 +149,13 @@ def _pace(known: Known, k: int) -> Quantity:
 
 
 def _opportunities(known: Known, gap: Quantity) -> Quantity:
-    size = Ratio(Amount(known.qualified_deals, "amount"), Count(known.qualified_deals), "money")
-    return Ratio(gap, size, "count")
+    return Ratio(gap, _mean_qualified(known), "count")
+
+
+@shared
+def _mean_qualified(known: Known) -> Quantity:
+    """Mean amount of the deals that qualified in each period."""
+    return Ratio(Amount(known.qualified_deals, "amount"), Count(known.qualified_deals), "money")
 
 
 def _mqls(known: Known, gap: Quantity) -> Quantity:
@@ -210,6 +211,4 @@ class LastUsefulDay(Quantity):
 def _due_within(known: Known, days: int) -> Rows:
     """Today's open qualified deals expected to close in the next ``days`` days, on today."""
     close = nw.col("expected_close_n")
-    due = (nw.col("is_open") == 1) & (close > known.today) & (close <= known.today + days)
-    rows = Rows(known.qualified.filter(due), "opportunities", "today_n")
-    return rows.also(today_n=nw.lit(known.today), money=nw.col("amount").fill_null(0.0))
+    return open_today(known).where((close > known.today) & (close <= known.today + days))

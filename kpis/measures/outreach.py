@@ -8,12 +8,14 @@ from kpis.measures.core.known import Known
 from kpis.measures.core.quantity import Quantity, attempt
 from kpis.measures.core.rows import Rows
 from kpis.measures.core.samples import Share
+from kpis.measures.core.tables import shared
 from kpis.measures.core.totals import Count
 from kpis.measures.registry import measure
 
 NOTHING_SENT = "nothing was sent in this period"
 
 
+@shared
 def _mailings(known: Known) -> Rows:
     """Mailings with whole-number columns; ``delivered`` is sent less bounced where it is not recorded."""
     number = {
@@ -91,7 +93,9 @@ def social_engagement(known: Known) -> dict[str, Quantity]:
     shown = "impressions" if known.has("social", "impressions") else "reach"
     kinds = [nw.col(name).fill_null(0) for name in ("reactions", "comments", "shares", "clicks")]
     rows = known.rows("social", "date").also(
-        engagements=kinds[0] + kinds[1] + kinds[2] + kinds[3], shown=nw.col(shown).fill_null(0)
+        engagements=kinds[0] + kinds[1] + kinds[2] + kinds[3],
+        shown=nw.col(shown).fill_null(0),
+        people=nw.col("reach").fill_null(0),
     )
     nothing = "nothing was shown in this period"
     return {
@@ -104,6 +108,4 @@ def social_engagement(known: Known) -> dict[str, Quantity]:
 
 def _by_reach(known: Known, rows: Rows) -> Quantity:
     known.need("social", "reach")
-    return Share(
-        rows.also(people=nw.col("reach").fill_null(0)), "engagements", "people", "nobody was reached in this period"
-    )
+    return Share(rows, "engagements", "people", "nobody was reached in this period")

@@ -13,15 +13,12 @@ from kpis.measures.core.composed import Derived
 from kpis.measures.core.formulas import Plan
 from kpis.measures.core.grid import Grid, first_reason
 from kpis.measures.core.known import Known
-from kpis.measures.core.pipeline import (
-    from_forecast,
-    past_share,
-    stock,
-)
+from kpis.measures.core.pipeline import from_forecast, open_today, past_share, stock
 from kpis.measures.core.quantity import Quantity, attempt
-from kpis.measures.core.rows import Panel, Reducer, Rows, Scan, Span, Window
+from kpis.measures.core.rows import Panel, Reducer, Rows, Scan, Window, yes
 from kpis.measures.core.samples import Keyed, Share
 from kpis.measures.core.states import visits
+from kpis.measures.core.tables import EACH
 from kpis.measures.core.totals import Stock
 from kpis.measures.registry import measure
 from kpis.periods import day_n
@@ -65,23 +62,27 @@ NO_DEALS = "no open qualified deal is expected to close in this period, or the d
 def _today(known: Known) -> Rows:
     """Today's open qualified deals expected in the current period or overdue, on today."""
     last = day_n(known.window.periods[-1].end)
-    deals = known.qualified.filter((nw.col("is_open") == 1) & (nw.col("expected_close_n") <= last))
-    rows = Rows(deals, "opportunities", "today_n").also(
-        today_n=nw.lit(known.today), money=nw.col("amount").fill_null(0.0)
+    recent = nw.col("last_activity_at_n") >= known.today - known.definitions.active_within_days
+    return (
+        open_today(known)
+        .where(nw.col("expected_close_n") <= last)
+        .flag(
+            past_due=nw.col("expected_close_n") < known.today,
+            worked=recent.fill_null(False) | ~nw.col("next_step").is_null(),
+            pushed=nw.col("push_count") >= 2,
+        )
     )
-    return rows.flag(past_due=nw.col("expected_close_n") < known.today)
 
 
 def _worked(known: Known, today: Rows) -> Share:
     if not known.has("opportunities", "next_step"):
         known.need("opportunities", "last_activity_at")
-    recent = nw.col("last_activity_at_n") >= known.today - known.definitions.active_within_days
-    return Share(today.flag(worked=recent.fill_null(False) | ~nw.col("next_step").is_null()), "worked", empty=NO_DEALS)
+    return Share(today, "worked", empty=NO_DEALS)
 
 
 def _pushed(known: Known, today: Rows) -> Share:
     known.need("opportunities", "push_count")
-    return Share(today.flag(pushed=nw.col("push_count") >= 2), "pushed", empty=NO_DEALS)
+    return Share(today, "pushed", empty=NO_DEALS)
 
 
 def _top_three(money: np.ndarray) -> tuple[float, float, float, float]:
@@ -141,13 +142,10 @@ def _stage_age(known: Known) -> Quantity:
 
 def _won_so_far(known: Known) -> Quantity:
     """Won in each period up to the same day of it."""
-    deals = known.opportunities
-
-    def flags(span: Span) -> dict[str, nw.Expr]:
-        won = (nw.col("is_won") == 1) & (nw.col("closed_at_n") >= span.start) & (nw.col("closed_at_n") <= span.day)
-        return {"won_money": nw.when(won).then(nw.col("amount").fill_null(0.0)).otherwise(nw.lit(0.0))}
-
-    return Stock(known.once("won so far", lambda: Panel(deals, "opportunities", flags)), "won_money")
+    day = nw.col("closed_at_n")
+    so_far = yes((nw.col("is_won") == 1) & (day >= EACH.start) & (day <= EACH.day))
+    deals = known.in_each_period(known.slim).with_columns(won_money=so_far * nw.col("amount").fill_null(0.0))
+    return Stock(Panel(deals, "opportunities"), "won_money")
 
 
 def _coverage(opened: Grid, plan: Grid, won: Grid, window: Window) -> Grid:  # noqa: ARG001

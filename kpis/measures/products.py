@@ -16,6 +16,8 @@ from kpis.measures.core.known import Known
 from kpis.measures.core.quantity import Quantity
 from kpis.measures.core.rows import Reducer, Rows, Scan
 from kpis.measures.core.samples import Amount, Keyed, Mean, Median, Share, SumRatio
+from kpis.measures.core.tables import shared
+from kpis.measures.core.tally import sales
 from kpis.measures.core.totals import Ledger
 from kpis.measures.registry import measure
 from kpis.measures.revenue import size_bands, won_amount
@@ -23,12 +25,14 @@ from kpis.periods import day_of
 
 
 def own_revenue(known: Known) -> Quantity:
-    """Recognised revenue where there is a finance table, else orders, else bookings; ``note`` says which."""
+    """Recognised revenue where there is a finance table, else orders, else what was sold; ``note`` says which."""
     if known.has("finance", "period", "revenue"):
         return Ledger(known.rows("finance", "period"), "revenue", note="over recognised revenue")
     if known.has("orders", "ordered_at", "amount"):
         return Amount(known.rows("orders", "ordered_at"), "amount", note="over orders: no finance table")
-    return Amount(won_amount(known).of, "amount", note="over bookings: no finance table")
+    sold_by = sales(known)
+    note = f"over sales {sold_by.note}" if sold_by.in_totals else "over bookings: no finance table"
+    return Amount(sold_by.rows, sold_by.money, note=note)
 
 
 def purchased(known: Known) -> Rows:
@@ -38,32 +42,30 @@ def purchased(known: Known) -> Rows:
     return won_amount(known).of
 
 
-@dataclass(frozen=True, eq=False)
-class Sold:
-    """Revenue lines with their product's ``margin_share`` and ``launched_n``; without those of unknown products."""
-
-    rows: Rows
-
-    def margin(self) -> Quantity:
-        """Σ revenue × margin ÷ Σ revenue, of the lines whose margin is known."""
-        known = self.rows.where(~nw.col("margin_share").is_null() & ~nw.col("amount").is_null())
-        earned = known.also(earned=nw.col("amount") * nw.col("margin_share"))
-        return SumRatio(earned, "earned", "amount", empty="nothing with a known margin was sold in this period")
+@shared
+def gross_margin(known: Known) -> Quantity:
+    """Σ revenue × margin ÷ Σ revenue, of what was sold with a known margin."""
+    known.need("products", "margin_share")
+    earned = sold(known).also(earned=nw.col("amount") * nw.col("margin_share"))
+    return SumRatio(earned, "earned", "amount", empty="nothing with a known margin was sold in this period")
 
 
-def sold(known: Known) -> Sold:
-    """What was sold, by order or by won opportunity, with its product; NotEnoughData where no product is known."""
-    return known.once("sold", lambda: _sold(known))
+@shared
+def sold(known: Known) -> Rows:
+    """What was sold, by order or by won opportunity, with its product's ``margin_share`` and ``launched_n``.
 
-
-def _sold(known: Known) -> Sold:
+    Raises
+    ------
+    NotEnoughData
+        Where nothing sold names a known product.
+    """
     products = known.frame("products")
     attributes = {"margin_share": nw.col("margin_share"), "launched_n": nw.col("launched_on_n")}
     by_id = products.select(line_product=nw.col("product_id"), **attributes)
     if known.has("orders", "product_id", "ordered_at", "amount"):
         rows = known.rows("orders", "ordered_at")
         frame = rows.frame.join(by_id, left_on="product_id", right_on="line_product", how="inner")
-        return Sold(Rows(frame, rows.table, rows.day))
+        return Rows(frame, rows.table, rows.day)
     known.need("opportunities", "product", "closed_at", "amount")
     rows = known.won
     keys = by_id
@@ -74,7 +76,7 @@ def _sold(known: Known) -> Sold:
             ["line_product"], keep="any"
         )
     frame = rows.frame.join(keys, left_on="product", right_on="line_product", how="inner")
-    return Sold(Rows(frame, rows.table, rows.day))
+    return Rows(frame, rows.table, rows.day)
 
 
 @measure({"FUNNEL-3.1": "Sales from high-margin products"}, kind="ratio", basis="flow", better="higher")
@@ -89,7 +91,7 @@ def high_margin_sales_share(known: Known) -> dict[str, Quantity]:
         opportunities.product, opportunities.closed_at, opportunities.amount
     Source: FUNNEL-3.1, MarketingProfs: 25 metrics by funnel stage
     """
-    rows = sold(known).rows.where(~nw.col("margin_share").is_null())
+    rows = sold(known).given("margin_share")
     high = nw.col("margin_share") >= known.definitions.high_margin_from
     return _part_of_revenue(rows, high, "high_margin")
 
@@ -106,7 +108,7 @@ def new_product_sales_share(known: Known) -> dict[str, Quantity]:
         opportunities.product, opportunities.closed_at, opportunities.amount
     Source: FUNNEL-3.2, MarketingProfs: 25 metrics by funnel stage
     """
-    rows = sold(known).rows.where(~nw.col("launched_n").is_null())
+    rows = sold(known).given("launched_n")
     days = round(known.definitions.new_product_months * 365.25 / 12)
     return _part_of_revenue(rows, nw.col(rows.day) - nw.col("launched_n") <= days, "new_product")
 
@@ -135,7 +137,7 @@ def order_size_concentration(known: Known) -> dict[str, Quantity]:
         (1983)
     """
     rows = purchased(known).where(nw.col("amount") > 0)
-    named = rows.where(~nw.col("account_id").is_null())
+    named = rows.given("account_id")
     nothing = "nothing was sold in this period"
 
     def by_customer(statistic, unit: str = "share") -> Keyed:  # noqa: ANN001 - a function of sums

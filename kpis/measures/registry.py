@@ -33,7 +33,6 @@ from kpis.measures.core.quantity import Quantity
 
 Kind = Literal["simple", "ratio", "mean", "median", "stock", "cohort", "cumulative", "derived", "assessment"]
 Basis = Literal["stock", "flow", "cohort", "forecast", "assessment"]
-At = Literal["now", "period end"]
 
 SECTIONS = ("Definition", "Formula", "Unit", "Needs", "Source")
 
@@ -65,9 +64,6 @@ class Measure:
         ``higher``, ``lower``, ``band`` or ``context``.
     needs
         Alternatives; each is the columns ``table.column`` that must hold values.
-    at
-        ``now``: all periods from what is known on the as-of day. ``period end``: each period as known on
-        its last day.
     """
 
     name: str
@@ -75,7 +71,6 @@ class Measure:
     kind: Kind
     basis: Basis
     better: str
-    at: At
     title: str
     definition: str
     formula: str
@@ -114,7 +109,7 @@ _REGISTRY: dict[str, Measure] = {}
 
 
 def measure(
-    ids: Mapping[str, str], *, kind: Kind, basis: Basis, better: str, at: At = "now"
+    ids: Mapping[str, str], *, kind: Kind, basis: Basis, better: str
 ) -> Callable[[Callable[[Known], dict[str, Quantity]]], Callable[[Known], dict[str, Quantity]]]:
     """Register the function as the measure of that name; its docstring must have every section."""
 
@@ -129,7 +124,6 @@ def measure(
             kind=kind,
             basis=basis,
             better=better,
-            at=at,
             title=inspect.getdoc(function).split("\n", 1)[0].rstrip("."),
             definition=text["Definition"],
             formula=text["Formula"],

@@ -11,42 +11,45 @@ from kpis.measures.core.grid import Grid, first_reason
 from kpis.measures.core.known import Known
 from kpis.measures.core.quantity import Quantity, attempt
 from kpis.measures.core.rows import Rows, Window
-from kpis.measures.core.samples import Amount, Mean, Median, SumRatio
-from kpis.measures.core.tables import is_one_of
+from kpis.measures.core.samples import Amount, Mean, SumRatio
+from kpis.measures.core.tables import is_one_of, shared
+from kpis.measures.core.tally import sales
 from kpis.measures.core.totals import Count
 from kpis.measures.registry import measure
 
 
 def won_amount(known: Known) -> Amount:
-    """Σ amount of the deals won in each period."""
-    known.need("opportunities", "closed_at", "amount")
-    return known.once("won amount", lambda: Amount(known.won, "amount"))
+    """Σ amount of what was sold in each period."""
+    return sales(known).amount
 
 
 @measure({"SIX-1": "Overall revenue", "SALES-1": "Monthly deal value"}, kind="simple", basis="flow", better="higher")
 def won_revenue(known: Known) -> dict[str, Quantity]:
     """Money won.
 
-    Definition: The amount of the opportunities won in the period, by their close date. Marketing-sourced is the part
-        whose lead's source group is marketing (one origin a deal, so sources add up to the total); influenced is the
-        part with at least one content event of the deal or its lead before the close (it does not add up with other
-        influences). Leads that became customers are counted by the channel they came in by.
+    Definition: The amount of the opportunities won in the period, by their close date; of the orders, or else of the
+        sales that campaigns report, where there are no opportunities. Marketing-sourced is the part whose lead's
+        source group is marketing (one origin a deal, so sources add up to the total); influenced is the part with at
+        least one content event of the deal or its lead before the close (it does not add up with other influences).
+        Leads that became customers are counted by the channel they came in by.
     Formula: Σ amount, won ∧ closed in P; sourced: the same where the lead's source group = marketing
     Unit: money
-    Needs: opportunities.closed_at, opportunities.amount
+    Needs: opportunities.closed_at, opportunities.amount; or orders.ordered_at, orders.amount; or spend.conversions,
+        spend.conversion_value
     Source: SIX-1, six KPIs for sales and marketing alignment; SALES-1, 30 KPIs for sales managers
     """
     return {
         "won_revenue": won_amount(known),
-        "deals_won": Count(known.won),
+        "deals_won": sales(known).number,
         "marketing_sourced": attempt(lambda: Amount(_sourced(known).where(nw.col("sourced") == 1), "amount")),
         "marketing_sourced_share": attempt(lambda: SumRatio(_sourced(known), "sourced_money", "amount")),
         "marketing_influenced": attempt(lambda: Amount(_influenced(known), "amount")),
-        "revenue_by_channel": attempt(lambda: Amount(_with_channel(known), "amount")),
-        "customers_by_channel": attempt(lambda: Count(_won_leads(known), "is_customer")),
+        "revenue_by_channel": attempt(lambda: _by_channel(known)),
+        "customers_by_channel": attempt(lambda: Count(_won_leads(known))),
     }
 
 
+@shared
 def _sourced(known: Known) -> Rows:
     known.need("leads", "source_group")
     rows = known.won_with_lead.flag(sourced=is_one_of("lead_group", ("marketing",)))
@@ -54,15 +57,19 @@ def _sourced(known: Known) -> Rows:
     return rows.also(sourced_money=nw.when(nw.col("sourced") == 1).then(money).otherwise(nw.lit(0.0)))
 
 
-def _with_channel(known: Known) -> Rows:
+def _by_channel(known: Known) -> Quantity:
+    sold = sales(known)
+    if sold.in_totals:
+        known.need("spend", "channel")
+        return sold.by("channel").amount
     known.need("leads", "channel")
-    return known.won_with_lead.by("lead_channel")
+    return Amount(known.won_with_lead.by("lead_channel"), "amount")
 
 
 def _won_leads(known: Known) -> Rows:
     known.need("leads", "channel")
     known.need_lead_links()
-    return Rows(known.lead_outcomes, "leads", "won_day", over="channel").flag(is_customer=~nw.col("won_day").is_null())
+    return known.leads("created_at").on("won_day").by("channel")
 
 
 def _influenced(known: Known) -> Rows:
@@ -102,7 +109,8 @@ def won_revenue_growth(known: Known) -> dict[str, Quantity]:
         change against the same period a year earlier.
     Formula: (B(P) − B(P−1)) ÷ B(P−1); n/a if B(P−1) ≤ 0
     Unit: share
-    Needs: opportunities.closed_at, opportunities.amount
+    Needs: opportunities.closed_at, opportunities.amount; or orders.ordered_at, orders.amount; or spend.conversions,
+        spend.conversion_value
     Source: SALES-2, 30 KPIs for sales managers
     """
     won = won_amount(known)
@@ -118,14 +126,14 @@ def avg_deal_size(known: Known) -> dict[str, Quantity]:
     """Mean amount of a won deal.
 
     Definition: Money won in the period divided by the number of deals won; the median beside it, because a few large
-        deals move the mean.
+        deals move the mean. Orders, or else the sales that campaigns report, where there are no opportunities.
     Formula: Σ amount (won in P) ÷ # won in P; median amount
     Unit: money
-    Needs: opportunities.closed_at, opportunities.amount
+    Needs: opportunities.closed_at, opportunities.amount; or orders.ordered_at, orders.amount; or spend.conversions,
+        spend.conversion_value
     Source: SALES-3, 30 KPIs for sales managers
     """
-    nothing = "nothing was won in this period"
-    return {"mean": Mean(known.won, "amount", empty=nothing), "median": Median(known.won, "amount", empty=nothing)}
+    return {"mean": sales(known).mean, "median": sales(known).median}
 
 
 @measure(
@@ -152,6 +160,7 @@ def concession_cost(known: Known) -> dict[str, Quantity]:
     }
 
 
+@shared
 def with_concessions(known: Known) -> Rows:
     """Won deals with the money column ``concession``: Σ discount, incentive and other cost."""
     parts = [nw.col(name).fill_null(0.0) for name in ("discount_amount", "incentive_cost", "other_deal_cost")]
@@ -199,7 +208,9 @@ def growth_vs_plan(known: Known) -> dict[str, Quantity]:
     Formula: g_actual = B(P) ÷ B(P−1y) − 1; g_plan = Plan(P) ÷ B(P−1y) − 1; variance = g_actual − g_plan; attainment =
         B ÷ Plan
     Unit: share
-    Needs: opportunities.closed_at, opportunities.amount, targets.period, targets.metric, targets.value
+    Needs: opportunities.closed_at, opportunities.amount, targets.period, targets.metric, targets.value; or
+        orders.ordered_at, orders.amount, targets.period, targets.metric, targets.value; or spend.conversions,
+        spend.conversion_value, targets.period, targets.metric, targets.value
     Source: SALES-11, 30 KPIs for sales managers
     """
     won, plan = won_amount(known), Plan(known, "bookings")

@@ -14,8 +14,9 @@ from kpis.measures.core.composed import Ratio
 from kpis.measures.core.grid import Grid
 from kpis.measures.core.known import Known
 from kpis.measures.core.quantity import Quantity, attempt
-from kpis.measures.core.rows import Panel, Reducer, Rows, Scan, Span
+from kpis.measures.core.rows import Panel, Reducer, Rows, Scan, yes
 from kpis.measures.core.samples import Share
+from kpis.measures.core.tables import EACH
 from kpis.measures.core.totals import Count, Ledger
 from kpis.measures.registry import measure
 
@@ -38,18 +39,14 @@ def sales_material_usage(known: Known) -> dict[str, Quantity]:
     named = uses.frame.filter(~nw.col("opportunity_id").is_null())
     first = named.group_by("opportunity_id").agg(first_use=nw.col("occurred_at_n").min())
     deals = known.opportunities.join(first, on="opportunity_id", how="left")
-
-    def flags(span: Span) -> dict[str, nw.Expr]:
-        ended_before = (nw.col("closed_at_n") < span.start).fill_null(False)
-        worked = (nw.col("created_at_n") <= span.known) & ~ended_before
-        return {
-            "worked": nw.when(worked).then(1).otherwise(0),
-            "used": nw.when(worked & (nw.col("first_use") <= span.known)).then(1).otherwise(0),
-        }
-
+    ended_before = (nw.col("closed_at_n") < EACH.start).fill_null(False)
+    worked = (nw.col("created_at_n") <= EACH.known) & ~ended_before
+    in_work = known.in_each_period(deals).with_columns(
+        worked=yes(worked), used=yes(worked & (nw.col("first_use") <= EACH.known))
+    )
     return {
         "opportunities_with_use": Share(
-            Panel(deals, "opportunities", flags), "used", "worked", "no opportunity was open in this period"
+            Panel(in_work, "opportunities"), "used", "worked", "no opportunity was open in this period"
         ),
         "uses": Count(uses),
         "uses_per_asset": attempt(
@@ -58,8 +55,8 @@ def sales_material_usage(known: Known) -> dict[str, Quantity]:
             )
         ),
         "assets_used_share": attempt(lambda: _used_share(known, uses)),
-        "win_rate_with_use": attempt(lambda: _won_if(known, deals, used=True)),
-        "win_rate_without_use": attempt(lambda: _won_if(known, deals, used=False)),
+        "win_rate_with_use": attempt(lambda: _won_if(known, deals, "used")),
+        "win_rate_without_use": attempt(lambda: _won_if(known, deals, "unused")),
         "win_rate_difference_matched": attempt(lambda: MatchedDifference(_closed(known, deals))),
     }
 
@@ -80,15 +77,15 @@ def _closed(known: Known, deals: nw.LazyFrame) -> Rows:
     def make() -> Rows:
         rows = Rows(deals, "opportunities", "closed_at_n").where(nw.col("is_open") == 0)
         stratum = nw.col("segment") if known.has("opportunities", "segment") else nw.lit("all")
-        return rows.flag(used=nw.col("first_use") <= nw.col("closed_at_n")).also(stratum=stratum)
+        used, won = (nw.col("first_use") <= nw.col("closed_at_n")).fill_null(False), nw.col("is_won") == 1
+        rows = rows.flag(used=used, used_won=used & won, unused=~used, unused_won=~used & won)
+        return rows.also(stratum=stratum)
 
     return known.once("closed deals with use", make)
 
 
-def _won_if(known: Known, deals: nw.LazyFrame, *, used: bool) -> Quantity:
-    return Share(
-        _closed(known, deals).where(nw.col("used") == int(used)), "is_won", empty="no such deal closed in this period"
-    )
+def _won_if(known: Known, deals: nw.LazyFrame, use: str) -> Quantity:
+    return Share(_closed(known, deals), f"{use}_won", use, empty="no such deal closed in this period")
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,9 +14,9 @@ from kpis.measures.core.composed import Derived, Ratio, Stacked
 from kpis.measures.core.grid import Grid
 from kpis.measures.core.known import Known
 from kpis.measures.core.quantity import Missing, Quantity, attempt, tried
-from kpis.measures.core.rows import Panel, Rows, Span, Window
+from kpis.measures.core.rows import Panel, Rows, Window, yes
 from kpis.measures.core.samples import Share
-from kpis.measures.core.tables import is_one_of
+from kpis.measures.core.tables import EACH, earliest, is_one_of, shared
 from kpis.measures.core.totals import Count, Ledger
 from kpis.measures.leads import accepted_by_sales
 from kpis.measures.registry import measure, part_of
@@ -33,17 +33,15 @@ def _ratings(known: Known, *names: str) -> Panel:
     days = days.with_columns(next_day=nw.col("day").shift(-1).over("item", order_by="day"))
     rows = rows.join(days, on=["item", "day"], how="inner").with_columns(weighs=nw.col("weight").fill_null(1.0))
 
-    def flags(span: Span) -> dict[str, nw.Expr]:
-        lasts = nw.col("next_day").is_null() | (nw.col("next_day") > span.known)
-        valid = (nw.col("day") <= span.known) & lasts
-        points = nw.col("weighs") * (nw.col("rating") - 1) * nw.lit(0.25)
-        return {
-            "points": nw.when(valid).then(points).otherwise(nw.lit(0.0)),
-            "weights": nw.when(valid).then(nw.col("weighs")).otherwise(nw.lit(0.0)),
-            "ratings": nw.when(valid).then(1).otherwise(0),
-        }
-
-    return Panel(rows, "scorecards", flags)
+    lasts = nw.col("next_day").is_null() | (nw.col("next_day") > EACH.known)
+    valid = (nw.col("day") <= EACH.known) & lasts
+    points = nw.col("weighs") * (nw.col("rating") - 1) * nw.lit(0.25)
+    rated = known.in_each_period(rows).with_columns(
+        points=nw.when(valid).then(points).otherwise(nw.lit(0.0)),
+        weights=nw.when(valid).then(nw.col("weighs")).otherwise(nw.lit(0.0)),
+        ratings=yes(valid),
+    )
+    return Panel(rated, "scorecards")
 
 
 def _questionnaire(known: Known, *names: str) -> dict[str, Quantity]:
@@ -113,39 +111,15 @@ def _at_quota(known: Known) -> Quantity:
     known.need("opportunities", "owner", "closed_at", "amount")
     goals = known.frame("targets").filter(is_one_of("metric", ("bookings", "quota")) & ~nw.col("scope").is_null())
     sellers = known.frame("opportunities").filter(~nw.col("owner").is_null()).select("owner").unique(["owner"])
-    goals = goals.select(owner=nw.col("scope"), goal_n=nw.col("period_n"), goal=nw.col("value")).join(
-        sellers, on="owner", how="inner"
-    )
-    won = known.won.frame.filter(~nw.col("owner").is_null()).select(
-        "owner", won_n=nw.col("closed_at_n"), money=nw.col("amount").fill_null(0.0)
-    )
-    spans = known.window.spans
-    goal = {
-        f"goal_{k}": nw.when((nw.col("goal_n") >= s.start) & (nw.col("goal_n") <= s.last))
-        .then(nw.col("goal"))
-        .otherwise(nw.lit(0.0))
-        for k, s in enumerate(spans)
-    }
-    made = {
-        f"made_{k}": nw.when((nw.col("won_n") >= s.start) & (nw.col("won_n") <= s.last))
-        .then(nw.col("money"))
-        .otherwise(nw.lit(0.0))
-        for k, s in enumerate(spans)
-    }
-    goals = goals.with_columns(**goal).group_by("owner").agg(*[nw.col(name).sum() for name in goal])
-    made_by = won.with_columns(**made).group_by("owner").agg(*[nw.col(name).sum() for name in made])
-    table = goals.join(made_by, on="owner", how="left")
-    number = {span: k for k, span in enumerate(spans)}
-
-    def flags(span: Span) -> dict[str, nw.Expr]:
-        k = number[span]
-        has = nw.col(f"goal_{k}") > 0
-        return {
-            "with_quota": nw.when(has).then(1).otherwise(0),
-            "reached": nw.when(has & (nw.col(f"made_{k}").fill_null(0.0) >= nw.col(f"goal_{k}"))).then(1).otherwise(0),
-        }
-
-    return Share(Panel(table, "opportunities", flags), "reached", "with_quota", "no seller has a target in this period")
+    goals = known.in_each_period(goals.join(sellers, left_on="scope", right_on="owner", how="inner"))
+    goals = goals.filter((nw.col("period_n") >= EACH.start) & (nw.col("period_n") <= EACH.last))
+    goals = goals.select("p", "value", owner=nw.col("scope")).group_by("owner", "p").agg(goal=nw.col("value").sum())
+    won = known.with_period(known.won.frame.filter(~nw.col("owner").is_null()), "closed_at_n")
+    won = won.select("owner", "p", money=nw.col("amount").fill_null(0.0))
+    made = won.group_by("owner", "p").agg(made=nw.col("money").sum())
+    both = goals.filter(nw.col("goal") > 0).join(made, on=["owner", "p"], how="left")
+    both = both.with_columns(reached=yes(nw.col("made") >= nw.col("goal")))
+    return Share(Panel(both, "opportunities"), "reached", empty="no seller has a target in this period")
 
 
 @measure({"IDC-8": "Lead management score"}, kind="assessment", basis="assessment", better="higher")
@@ -180,19 +154,22 @@ def _nobody(known: Known) -> Rows:
     return known.leads("mql_at").where(nw.col("mql_at_n").is_null()).also(points=nw.lit(0.0))
 
 
+@shared
 def _mqls(known: Known) -> Rows:
-    return known.leads("mql_at")
+    """MQLs with 0/1 ``agreed`` (on what an MQL is) and ``answered`` by sales in any way."""
+    answers = ("accepted_at_n", "sql_at_n", "disqualified_at_n", "recycled_at_n")
+    answered = nw.any_horizontal(*[~nw.col(name).is_null() for name in answers], ignore_nulls=False)
+    return known.leads("mql_at").flag(agreed=nw.lit(known.definitions.mql_definition_agreed), answered=answered)
 
 
 def _agreed(known: Known) -> Quantity:
-    agreed = nw.lit(int(known.definitions.mql_definition_agreed))
-    return Share(_mqls(known).also(agreed=agreed), "agreed", empty="no MQL in this period")
+    return Share(_mqls(known), "agreed", empty="no MQL in this period")
 
 
 def _in_time(known: Known) -> Quantity:
     if not known.has("leads", "accepted_at"):
         known.need("leads", "sql_at")
-    acted = nw.min_horizontal(nw.col("accepted_at_n"), nw.col("sql_at_n"), nw.col("disqualified_at_n"))
+    acted = earliest("accepted_at_n", "sql_at_n", "disqualified_at_n")
     days = known.definitions.lead_sla_days
     # An MQL younger than the agreed days can still be acted on in time.
     old = _mqls(known).where(nw.col("mql_at_n") <= known.today - days)
@@ -231,9 +208,7 @@ def _with_reason(known: Known) -> Quantity:
 
 
 def _answered(known: Known) -> Quantity:
-    answers = [nw.col(name).is_null() for name in ("accepted_at_n", "sql_at_n", "disqualified_at_n", "recycled_at_n")]
-    silent = answers[0] & answers[1] & answers[2] & answers[3]
-    return Share(_mqls(known).flag(answered=~silent), "answered", empty="no MQL in this period")
+    return Share(_mqls(known), "answered", empty="no MQL in this period")
 
 
 _LEAD_ITEMS = {

@@ -8,21 +8,21 @@ import numpy as np
 from kpis.measures.core.booked import booked
 from kpis.measures.core.composed import Derived, Ratio, Sum
 from kpis.measures.core.customer_states import CustomerStates
-from kpis.measures.core.formulas import Plan, quotient
+from kpis.measures.core.formulas import Plan, a_year, quotient
 from kpis.measures.core.grid import Grid, first_reason
 from kpis.measures.core.incidence import IN_THE_END, Incidence
 from kpis.measures.core.known import Known
 from kpis.measures.core.quantity import Missing, Quantity, attempt, tried
 from kpis.measures.core.response import FEWEST, response
-from kpis.measures.core.rows import Rows, Window
+from kpis.measures.core.rows import LEAD_IN, Rows, Window
 from kpis.measures.core.tables import is_one_of
-from kpis.measures.core.totals import Count, Days, Ledger
+from kpis.measures.core.tally import new_leads, reported
+from kpis.measures.core.totals import Count, Ledger, Months
 from kpis.measures.customers import new_customers
 from kpis.measures.cycle import new_business
-from kpis.measures.products import own_revenue, sold
+from kpis.measures.products import gross_margin, own_revenue
 from kpis.measures.registry import measure, part_of
 from kpis.measures.revenue import with_concessions, won_amount
-from kpis.measures.win_rates import gone_day
 
 
 def revenue(known: Known) -> Quantity:
@@ -68,7 +68,8 @@ def sales_to_marketing_ratio(known: Known) -> dict[str, Quantity]:
     rows = known.rows("spend", "period")
 
     def booked_by(department: str) -> Ledger:
-        return Ledger(rows.where(is_one_of("department", (department,))), "amount")
+        of_it = rows.where(is_one_of("department", (department,)))
+        return Ledger(of_it, "amount", empty=f"no spend of {department} is booked in this period")
 
     return {
         "sales_to_marketing": Ratio(_spent_by(known, "sales"), _spent_by(known, "marketing"), empty=nothing),
@@ -78,7 +79,8 @@ def sales_to_marketing_ratio(known: Known) -> dict[str, Quantity]:
 
 def _spent_by(known: Known, department: str) -> Ledger:
     """Spend of a department; a period in which it booked nothing has no value, rather than 0."""
-    return Ledger(booked(known).where(nw.col(f"by_{department}") == 1), "amount")
+    of_it = booked(known).where(nw.col(f"by_{department}") == 1)
+    return Ledger(of_it, "amount", empty=f"no spend of {department} is booked in this period")
 
 
 @measure({"IDC-3": "Marketing investment per total sales headcount"}, kind="ratio", basis="flow", better="band")
@@ -94,7 +96,7 @@ def marketing_per_sales_fte(known: Known) -> dict[str, Quantity]:
     """
     spent = Ledger(booked(known), "marketing")
     people = known.rows("headcount", "period").where(is_one_of("department", ("sales",)))
-    inputs = (spent, Days(booked(known)), Ledger(people, "fte", "count"), Days(people))
+    inputs = (spent, Months(booked(known)), Ledger(people, "fte", "count"), Months(people))
 
     def formula(spent: Grid, months: Grid, fte: Grid, ends: Grid, window: Window) -> Grid:  # noqa: ARG001
         yearly = np.divide(spent.value * 12, months.value, out=np.full(spent.shape, np.nan), where=months.value > 0)
@@ -122,8 +124,8 @@ def program_share(known: Known) -> dict[str, Quantity]:
     if moved is not None:
         (as_program if moved == "program" else as_people).extend(["tools", "tool", "other"])
     rows = booked(known).where((nw.col("by_sales") == 1) | (nw.col("by_marketing") == 1))
-    program = Ledger(rows.where(is_one_of("category", tuple(as_program))), "amount")
-    people = Ledger(rows.where(is_one_of("category", tuple(as_people))), "amount")
+    program = Ledger(rows.where(is_one_of("category", tuple(as_program))), "amount", empty="no program spend is booked")
+    people = Ledger(rows.where(is_one_of("category", tuple(as_people))), "amount", empty="no spend on people is booked")
     note = "tools and other are left out" if moved is None else f"tools and other count as {moved}"
     return {
         "program_share": Ratio(program, Sum((program, people)), "share", note=note),
@@ -143,18 +145,30 @@ def acquiring(known: Known, rows: Rows, column: str) -> Ledger:
 def cost_per_lead(known: Known) -> dict[str, Quantity]:
     """Marketing money spent for each lead.
 
-    Definition: What marketing spent in the period to win new business, over the leads created in it; by channel and
-        campaign the same on both sides.
+    Definition: What marketing spent in the period to win new business, over the leads created in it (those the
+        campaigns report, where there is no table of leads); by channel and campaign the same on both sides. Beside it,
+        where campaigns report them, the cost of a click, of a thousand impressions and of a sale.
     Formula: Σ spend[marketing, purpose acquire] ÷ # leads created in P
     Unit: money
-    Needs: spend.amount, leads.created_at
+    Needs: spend.amount, leads.created_at; or spend.amount, spend.leads
     Source: MKTG-1, 30 KPIs for marketing managers; interval: exact Poisson on the leads
     """
     spent = acquiring(known, booked(known), "marketing")
+    leads = new_leads(known)
     return {
-        "cost_per_lead": Ratio(spent, Count(known.leads("created_at")), "money", empty="no lead was created"),
+        "cost_per_lead": Ratio(spent, leads.number, "money", empty="no lead was created", note=leads.note),
         "spend": spent,
+        "cost_per_click": attempt(lambda: _cost_of(known, "clicks")),
+        "cost_per_thousand_impressions": attempt(lambda: _cost_of(known, "impressions", 1000.0)),
+        "cost_per_sale": attempt(lambda: _cost_of(known, "conversions")),
     }
+
+
+def _cost_of(known: Known, what: str, each: float = 1.0) -> Quantity:
+    """What the campaigns that report such a count cost, for each of them."""
+    events = reported(known, what)
+    spent = Ledger(events.rows, "amount")
+    return Ratio(spent, events.number, "money", each, empty=f"no {what} in this period", note=events.note)
 
 
 @measure({"FUNNEL-1.3": "Cost per qualified lead"}, kind="ratio", basis="flow", better="lower")
@@ -188,7 +202,7 @@ def sales_roi(known: Known) -> dict[str, Quantity]:
     Source: SALES-6, 30 KPIs for sales managers
     """
     cost, won = Ledger(booked(known), "sales"), won_amount(known)
-    margin = tried(lambda: margin_rate(known))
+    margin = tried(lambda: gross_margin(known))
     known_margin = not isinstance(margin, Missing)
     inputs = (won, cost, margin) if known_margin else (won, cost)
 
@@ -205,11 +219,6 @@ def sales_roi(known: Known) -> dict[str, Quantity]:
         "cost_of_sales": cost,
         "cost_to_revenue": Ratio(cost, won, "share", empty="nothing was won in this period"),
     }
-
-
-def margin_rate(known: Known) -> Quantity:
-    """Gross margin as a share of revenue: of the orders' products, else of the won deals' products."""
-    return sold(known).margin()
 
 
 @measure({"SALES-9": "Client acquisition cost"}, kind="ratio", basis="flow", better="lower")
@@ -252,15 +261,17 @@ def _lagged(known: Known, cost: Quantity, fresh: Quantity) -> Quantity:
     wait = part_of(known, "lead_to_close_days", "median")
 
     def formula(cost: Grid, fresh: Grid, wait: Grid, window: Window) -> Grid:
-        days = wait.value[0][np.isfinite(wait.value[0])]
-        if not len(days):
-            return Grid.of(fresh.groups, np.full(fresh.shape, np.nan), fresh.n, why="needs deals won from leads")
-        length = float(np.mean([period.days for period in window.periods]))
-        return quotient(
-            cost.earlier(round(float(np.median(days)) / length)), fresh, "no customer was new in this period"
+        length = 365.25 / a_year(window)
+        back = np.arange(cost.shape[1]) - np.round(wait.value / length)
+        seen = np.isfinite(back) & (back >= 0)
+        spent = np.take_along_axis(cost.value, np.where(seen, back, 0).astype(int), axis=1)
+        why = np.where(
+            np.isfinite(wait.value), "the spend of so long ago is not in sight", "needs deals won from leads"
         )
+        earlier = Grid.of(cost.groups, np.where(seen, spent, np.nan), fresh.n, why=why)
+        return quotient(earlier, fresh, "no customer was new in this period")
 
-    return Derived(formula, (cost, fresh, wait), "money", "spend shifted by the median lead-to-close, in whole periods")
+    return Derived(formula, (cost, fresh, wait), "money", "spend of the period a median lead-to-close earlier")
 
 
 def _payback(known: Known, cac: Quantity) -> Quantity:
@@ -277,7 +288,7 @@ def _payback(known: Known, cac: Quantity) -> Quantity:
         reason = first_reason(cac, money, margin)
         return Grid.of(cac.groups, value, cac.n, why=np.where(reason == "", "no margin earned in this period", reason))
 
-    return Derived(formula, (cac, own_revenue(known), active, margin_rate(known)), "months")
+    return Derived(formula, (cac, own_revenue(known), active, gross_margin(known)), "months")
 
 
 @measure({"FUNNEL-2.7": "Dollars invested to nurture leads"}, kind="simple", basis="flow", better="context")
@@ -312,7 +323,7 @@ def nurture_spend(known: Known) -> dict[str, Quantity]:
 def _won_share_of(known: Known, day: str, chosen: nw.Expr) -> Quantity:
     known.need("leads", "nurture_start")
     known.need_lead_links()
-    rows = Rows(known.lead_outcomes, "leads", day).where(chosen).also(gone_day=gone_day())
+    rows = Rows(known.lead_outcomes, "leads", day).where(chosen)
     return Incidence(rows, "won_day", "gone_day", IN_THE_END, today=known.today)
 
 
@@ -321,14 +332,14 @@ def marketing_spend_to_sales(known: Known) -> dict[str, Quantity]:
     """Marketing spend as a share of revenue.
 
     Definition: What marketing spent in the period over the revenue of the period (recognised; else orders; else
-        bookings, labelled). Required spend is what the shortfall to the bookings target would cost at the period's
-        own rates: qualified leads for the money won, times the cost of one. Response is how revenue moved with spend
-        over the periods: the slope of log revenue on log spend (not causal).
+        bookings; else the sales that campaigns report, labelled). Required spend is what the shortfall to the bookings
+        target would cost at the period's own rates: qualified leads for the money won, times the cost of one. Response
+        is how revenue moved with spend over the periods: the slope of log revenue on log spend (not causal).
     Formula: Σ spend[marketing] ÷ revenue; required = max(0, target − won) × MQLs ÷ won × cost per MQL; elasticity = d
         log revenue ÷ d log spend
     Unit: share
     Needs: spend.amount, finance.revenue; or spend.amount, orders.ordered_at, orders.amount; or spend.amount,
-        opportunities.closed_at, opportunities.amount
+        opportunities.closed_at, opportunities.amount; or spend.amount, spend.conversions, spend.conversion_value
     Source: FUNNEL-3.8, MarketingProfs: 25 metrics by funnel stage
     """
     spent, base = Ledger(booked(known), "marketing"), own_revenue(known)
@@ -336,7 +347,9 @@ def marketing_spend_to_sales(known: Known) -> dict[str, Quantity]:
         "share_of_revenue": Ratio(spent, base, "share", empty="no revenue in this period", note=base.note),
         "marketing_spend": spent,
         "required_spend": attempt(lambda: _required(known)),
-        "elasticity": Derived(_elasticity, (spent, base), "ratio", "all whole periods up to each one, at least eight"),
+        "elasticity": Derived(
+            _elasticity, (spent, base), "ratio", f"the {LEAD_IN} periods up to each one, {FEWEST} at least"
+        ),
     }
 
 
@@ -355,13 +368,14 @@ def _required(known: Known) -> Quantity:
 
 
 def _elasticity(spent: Grid, base: Grid, window: Window) -> Grid:
-    """Slope of log revenue on log spend with its interval, at each period from the whole ones so far."""
+    """Slope of log revenue on log spend with its interval, at each period from the whole ones lately."""
     value, low, high, n = (np.full(base.shape, np.nan) for _ in range(4))
     for g in range(base.shape[0]):
         for p in range(base.shape[1]):
-            whole = np.where(window.whole[: p + 1], base.value[g, : p + 1], np.nan)
-            n[g, p] = (np.isfinite(whole) & np.isfinite(spent.value[g, : p + 1])).sum()
-            fit = response(spent.value[g, : p + 1], whole)
+            lately = slice(max(0, p - LEAD_IN), p + 1)
+            whole = np.where(window.whole[lately], base.value[g, lately], np.nan)
+            n[g, p] = (np.isfinite(whole) & np.isfinite(spent.value[g, lately])).sum()
+            fit = response(spent.value[g, lately], whole)
             if fit is not None:
                 n[g, p], value[g, p], low[g, p], high[g, p] = fit.n, fit.slope, fit.low, fit.high
     why = f"needs {FEWEST} whole periods with spend that differs"

@@ -10,14 +10,13 @@ import numpy as np
 
 from kpis.engine import collect
 from kpis.measures.core import intervals
-from kpis.measures.core.composed import Ratio
 from kpis.measures.core.grid import Grid
 from kpis.measures.core.known import Known
 from kpis.measures.core.quantity import Quantity, attempt
 from kpis.measures.core.rows import Reducer, Rows, Scan
 from kpis.measures.core.samples import Mean, Share
-from kpis.measures.core.tables import is_one_of
-from kpis.measures.core.totals import Count
+from kpis.measures.core.tables import shared
+from kpis.measures.core.tally import digital_leads_per_visit, reported
 from kpis.measures.registry import measure
 
 NO_VISITS = "nobody visited the site in this period"
@@ -30,19 +29,27 @@ def visit_to_lead_rate(known: Known) -> dict[str, Quantity]:
     """Digital leads for each visit to the site.
 
     Definition: Leads of the period that came in by a digital channel (the settings list them) over the visits to the
-        site in it. The two are counted separately, so the ratio is not a share of the same records.
-    Formula: # leads[channel digital, created ∈ P] ÷ # sessions in P
+        site in it. The two are counted separately, so the ratio is not a share of the same records. Where leads or
+        visits are not recorded, leads that campaigns report over the clicks that they report; click-through, the
+        clicks for each time an advertisement was shown, beside it.
+    Formula: # leads[channel digital, created ∈ P] ÷ # sessions in P; click-through = # clicks ÷ # impressions
     Unit: share
-    Needs: leads.created_at, leads.channel, web_sessions.started_at
+    Needs: leads.created_at, leads.channel, web_sessions.started_at; or spend.leads, spend.channel, spend.clicks
     Source: MKTG-2, 30 KPIs for marketing managers; interval: exact, two Poisson counts
     """
-    digital = known.leads("created_at").where(is_one_of("channel", known.definitions.digital_channels))
-    leads, visits = Count(digital), Count(known.rows("web_sessions", "started_at"))
+    rate = digital_leads_per_visit(known)
     return {
-        "leads_per_visit": Ratio(leads, visits, "share", empty=NO_VISITS, exact_counts=True),
-        "digital_leads": leads,
-        "visits": visits,
+        "leads_per_visit": rate,
+        "digital_leads": rate.numerator,
+        "visits": rate.denominator,
+        "click_through": attempt(lambda: _click_through(known)),
     }
+
+
+def _click_through(known: Known) -> Quantity:
+    clicks = reported(known, "clicks", needs=("impressions",))
+    rows = clicks.rows.given("impressions")
+    return Share(rows, "clicks", "impressions", "nothing was shown in this period", note=clicks.note)
 
 
 @measure({"MKTG-3": "Bounce rate"}, kind="ratio", basis="flow", better="lower")
@@ -58,8 +65,7 @@ def bounce_rate(known: Known) -> dict[str, Quantity]:
     Needs: web_sessions.started_at, web_sessions.pages_viewed
     Source: MKTG-3, 30 KPIs for marketing managers
     """
-    converted = ~nw.col("converted_lead_id").is_null()
-    rows = known.rows("web_sessions", "started_at").flag(bounced=(nw.col("pages_viewed") <= 1) & ~converted)
+    rows = _sessions(known)
     return {
         "bounce_rate": Share(rows, "bounced", empty=NO_VISITS),
         "not_engaged": attempt(lambda: _not_engaged(known, rows)),
@@ -67,10 +73,18 @@ def bounce_rate(known: Known) -> dict[str, Quantity]:
     }
 
 
+@shared
+def _sessions(known: Known) -> Rows:
+    """Visits with 0/1 ``converted``, ``bounced`` and ``idle`` (bounced within seconds)."""
+    converted = ~nw.col("converted_lead_id").is_null()
+    bounced = (nw.col("pages_viewed") <= 1) & ~converted
+    idle = bounced & (nw.col("engaged_seconds").fill_null(0.0) < ENGAGED_SECONDS)
+    return known.rows("web_sessions", "started_at").flag(converted=converted, bounced=bounced, idle=idle)
+
+
 def _not_engaged(known: Known, rows: Rows) -> Quantity:
     known.need("web_sessions", "engaged_seconds")
-    idle = (nw.col("engaged_seconds").fill_null(0.0) < ENGAGED_SECONDS) & (nw.col("bounced") == 1)
-    return Share(rows.flag(idle=idle), "idle", empty=NO_VISITS)
+    return Share(rows, "idle", empty=NO_VISITS)
 
 
 def _never_back(known: Known, rows: Rows) -> Quantity:
@@ -100,8 +114,7 @@ def landing_page_conversion(known: Known) -> dict[str, Quantity]:
     Needs: web_sessions.started_at, web_sessions.landing_page, web_sessions.converted_lead_id
     Source: MKTG-7, 30 KPIs for marketing managers
     """
-    rows = known.rows("web_sessions", "started_at").where(~nw.col("landing_page").is_null())
-    rows = rows.flag(converted=~nw.col("converted_lead_id").is_null())
+    rows = _sessions(known).given("landing_page")
     return {
         "conversion": Share(rows, "converted", empty=NO_VISITS),
         "by_landing_page": Share(rows.by("landing_page"), "converted", empty=NO_VISITS),
@@ -111,7 +124,7 @@ def landing_page_conversion(known: Known) -> dict[str, Quantity]:
 
 def _of_visitors(known: Known, rows: Rows) -> Quantity:
     known.need("web_sessions", "visitor_id")
-    return OncePer(rows.where(~nw.col("visitor_id").is_null()), "visitor_id", "converted")
+    return OncePer(rows.given("visitor_id"), "visitor_id", "converted")
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,16 +144,17 @@ class OncePer(Quantity):
     def grid(self, reducer: Reducer) -> Grid:
         """The share, with a Wilson interval."""
         reduced = reducer.run(next(self.scans()))
-        inside = reduced.table[reduced.table["p"] >= 0]
-        part, whole = (np.zeros((len(reduced.groups), reduced.periods)) for _ in range(2))
-        np.add.at(whole, (inside["g"].to_numpy(), inside["p"].to_numpy()), 1)
-        np.add.at(part, (inside["g"].to_numpy(), inside["p"].to_numpy()), (inside[self.flag] > 0).to_numpy())
+        shape = (len(reduced.groups), reduced.periods)
+        part, whole = (
+            np.bincount(reduced.inside["cell"], each, shape[0] * shape[1]).reshape(shape)
+            for each in (reduced.inside[self.flag] > 0, None)
+        )
         value = np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
         low, high = intervals.wilson(part, whole)
         return Grid.of(reduced.groups, value, whole, low=low, high=high, why=NO_VISITS)
 
 
-@measure({"MKTG-8": "Percent of total pages read"}, kind="mean", basis="flow", better="higher", at="period end")
+@measure({"MKTG-8": "Percent of total pages read"}, kind="mean", basis="flow", better="higher")
 def pages_read_share(known: Known) -> dict[str, Quantity]:
     """Share of the site's tracked pages that a visitor reads.
 
@@ -153,18 +167,15 @@ def pages_read_share(known: Known) -> dict[str, Quantity]:
     """
     tracked = known.frame("pages").filter(nw.col("is_tracked") == 1).select("page")
     total = _rows_in(tracked)
-    views = known.frame("page_views").filter(
-        (nw.col("viewed_at_n") >= int(known.window.starts[-1])) & ~nw.col("visitor_id").is_null()
-    )
-    seen = views.join(tracked, on="page", how="inner").select("visitor_id", "page", "viewed_at_n")
-    seen = seen.group_by("visitor_id", "page").agg(day=nw.col("viewed_at_n").min())
-    per_visitor = (
-        seen.with_columns(one=nw.lit(1)).group_by("visitor_id").agg(pages=nw.col("one").sum(), day=nw.col("day").min())
-    )
-    rows = Rows(per_visitor, "page_views", "day").also(read=nw.col("pages") * nw.lit(1.0 / max(total, 1)))
+    views = known.frame("page_views").filter(~nw.col("visitor_id").is_null()).join(tracked, on="page", how="inner")
+    views = known.with_period(views.select("visitor_id", "page", "viewed_at_n"), "viewed_at_n")
+    seen = views.group_by("p", "visitor_id", "page").agg(day=nw.col("viewed_at_n").min())
+    seen = seen.with_columns(one=nw.lit(1)).group_by("p", "visitor_id")
+    rows = Rows(seen.agg(pages=nw.col("one").sum(), day=nw.col("day").min()), "page_views", "day")
+    nothing = "no tracked page was viewed in this period"
     return {
-        "pages_read": Mean(rows, "read", "share", "no tracked page was viewed in this period"),
-        "pages_per_visitor": Mean(rows, "pages", "count", "no tracked page was viewed in this period"),
+        "pages_read": Mean(rows, "pages", "share", nothing, scale=1 / max(total, 1)),
+        "pages_per_visitor": Mean(rows, "pages", "count", nothing),
     }
 
 
@@ -196,12 +207,12 @@ def pre_conversion_page_flow(known: Known) -> dict[str, Quantity]:
     before = views.join(converted, on="visitor_id", how="inner").filter(nw.col("viewed_at_n") <= nw.col("converted_n"))
     pairs = before.select("visitor_id", "page").unique(["visitor_id", "page"]).with_columns(one=nw.lit(1))
     counted = pairs.group_by("visitor_id").agg(pages=nw.col("one").sum())
-    rows = Rows(known.kept(converted.join(counted, on="visitor_id", how="left")), "page_views", "converted_n")
-    rows = rows.also(pages=nw.col("pages").fill_null(0)).also(covered=nw.col("pages") * nw.lit(1.0 / max(total, 1)))
+    rows = Rows(converted.join(counted, on="visitor_id", how="left"), "page_views", "converted_n")
+    rows = rows.also(pages=nw.col("pages").fill_null(0))
     nobody = "no visitor converted in this period"
     by_count = rows.also(pages_seen=nw.col("pages").cast(nw.String)).by("pages_seen")
     return {
-        "flow_covered": Mean(rows, "covered", "share", nobody),
+        "flow_covered": Mean(rows, "pages", "share", nobody, scale=1 / max(total, 1)),
         "pages_before_conversion": Mean(rows, "pages", "count", nobody),
         "spread": Share(by_count, "rows", of_all=True, empty=nobody),
         "lift_by_page": PageLift(_viewers(known, funnel, converted), _everybody(known, converted)),

@@ -9,10 +9,12 @@ from kpis.measures.core.control import control_limits
 from kpis.measures.core.formulas import mean_of_four_before
 from kpis.measures.core.incidence import IN_THE_END, Incidence
 from kpis.measures.core.known import Known, with_outcome_days
-from kpis.measures.core.quantity import Quantity, attempt
+from kpis.measures.core.quantity import Missing, Quantity, attempt, tried
 from kpis.measures.core.rows import Rows
 from kpis.measures.core.samples import Share, SumRatio
 from kpis.measures.core.states import stage_entries
+from kpis.measures.core.tables import shared
+from kpis.measures.core.tally import reported
 from kpis.measures.core.totals import Count
 from kpis.measures.registry import measure
 
@@ -68,16 +70,13 @@ def funnel_ratios(known: Known) -> dict[str, Quantity]:
     Needs: leads.mql_at, leads.sql_at, opportunities.closed_at
     Source: SALES-13, 30 KPIs for sales managers
     """
-    leads = Rows(known.lead_outcomes, "leads", "mql_at_n")
-    dropped = nw.min_horizontal(nw.col("disqualified_at_n"), nw.col("archived_at_n"))
-    leads = leads.also(dropped_day=dropped)
-
+    mql, sql = known.leads("mql_at"), known.leads("sql_at")
     steps = {
-        "MQL to SQL": _eventually(known, leads, "sql_at_n", "dropped_day"),
-        "SQL to opportunity": _eventually(known, leads.on("sql_at_n"), "deal_day", "dropped_day"),
+        "MQL to SQL": _eventually(known, mql, "sql_at_n", "dropped_day"),
+        "SQL to opportunity": _eventually(known, sql, "deal_day", "dropped_day"),
         "opportunity to won": _eventually(known, known.qualified_deals, "won_day", "lost_day"),
     }
-    mqls, sqls = Count(known.leads("mql_at")), Count(known.leads("sql_at"))
+    mqls, sqls = Count(mql), Count(sql)
     deals, wins = Count(known.qualified_deals), Count(known.won)
     in_period = {
         "MQL to SQL": Ratio(sqls, mqls, exact_counts=True),
@@ -86,7 +85,7 @@ def funnel_ratios(known: Known) -> dict[str, Quantity]:
     }
     return {
         "step_rates": Stacked(steps, "share"),
-        "MQL_to_won": _eventually(known, leads.also(gone_day=gone_day()), "won_day", "gone_day"),
+        "MQL_to_won": _eventually(known, mql, "won_day", "gone_day"),
         "step_rates_in_period": Stacked(in_period, "ratio", note="activity of the period, not a cohort: can exceed 1"),
     }
 
@@ -95,18 +94,12 @@ def _eventually(known: Known, rows: Rows, arrived: str, left: str) -> Incidence:
     return Incidence(rows, arrived, left, IN_THE_END, today=known.today)
 
 
-def gone_day() -> nw.Expr:
-    """The day a lead left without a win: dropped, or its last opportunity lost."""
-    return nw.min_horizontal(nw.col("disqualified_at_n"), nw.col("archived_at_n"), nw.col("lost_day"))
-
-
 def leads_to_won(known: Known) -> Incidence:
     """Leads created in each period that are won in the end."""
     known.need("leads", "created_at")
     known.need("opportunities", "closed_at")
     known.need_lead_links()
-    leads = Rows(known.lead_outcomes, "leads", "created_at_n").also(gone_day=gone_day())
-    return _eventually(known, leads, "won_day", "gone_day")
+    return _eventually(known, known.leads("created_at"), "won_day", "gone_day")
 
 
 @measure({"FUNNEL-3.5": "Close ratios"}, kind="cohort", basis="cohort", better="higher")
@@ -139,15 +132,21 @@ def end_to_end_conversion(known: Known) -> dict[str, Quantity]:
     Definition: Of the leads created in the period, the share that is won in the end; young cohorts by the incidence
         with censoring, with the raw ratio and the share matured beside it. The same for the site's visitors by their
         first visit, where web data are there. Stable rates mean sales and marketing are aligned; the p-chart of the
-        whole periods says how far the rate may stray by chance.
+        whole periods says how far the rate may stray by chance. Campaigns that report totals alone give the sales of
+        the period for each of its leads and clicks, which is no cohort.
     Formula: won customers from leads (visitors) of P ÷ leads (visitors) of P, by the incidence of the cohort;
         control limits p̄ ± 3 √(p̄(1 − p̄)/n)
     Unit: share
     Needs: leads.created_at, opportunities.closed_at, opportunities.lead_id; or leads.created_at,
-        opportunities.closed_at, leads.opportunity_id
+        opportunities.closed_at, leads.opportunity_id; or spend.leads, spend.conversions
     Source: SIX-6, six KPIs for sales and marketing alignment
     """
-    rate = leads_to_won(known)
+    rate = tried(lambda: leads_to_won(known))
+    if isinstance(rate, Missing):
+        return {
+            "sales_per_lead_in_period": _in_period(known, "leads"),
+            "sales_per_click_in_period": attempt(lambda: _in_period(known, "clicks")),
+        }
     return {
         "lead_to_won": rate,
         **control_limits(rate),
@@ -156,6 +155,7 @@ def end_to_end_conversion(known: Known) -> dict[str, Quantity]:
     }
 
 
+@shared
 def _visitors(known: Known) -> Rows:
     """Visitors on the day of their first visit, with the first day they became a lead and were won."""
     known.need("web_sessions", "visitor_id", "started_at")
@@ -165,6 +165,12 @@ def _visitors(known: Known) -> Rows:
     leads = known.lead_outcomes.filter(~nw.col("visitor_id").is_null())
     became = leads.group_by("visitor_id").agg(lead_day=nw.col("created_at_n").min(), won_day=nw.col("won_day").min())
     return Rows(visitors.join(became, on="visitor_id", how="left"), "web_visitors", "first_visit")
+
+
+def _in_period(known: Known, start: str) -> Quantity:
+    sold, began = reported(known, "conversions"), reported(known, start)
+    note = f"{sold.note}: activity of the period, not a cohort"
+    return Ratio(sold.number, began.number, "share", empty=f"no {start} in this period", exact_counts=True, note=note)
 
 
 def _visitors_to_won(known: Known) -> Quantity:

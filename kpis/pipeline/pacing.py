@@ -71,7 +71,7 @@ def build_up(dataset: Dataset, calendar: Calendar, *, past: int = PAST_PERIODS, 
     return curves
 
 
-def _qualified_states(dataset: Dataset) -> nw.LazyFrame:
+def qualified_states(dataset: Dataset) -> nw.LazyFrame:
     """States in a qualified open stage that have an amount and an expected close, and last a night."""
     table = read_stages(dataset)
     counted = (table["is_qualified"] == 1) & (table["is_won"] == 0) & (table["is_lost"] == 0)
@@ -82,7 +82,7 @@ def _qualified_states(dataset: Dataset) -> nw.LazyFrame:
 
 def _changes(dataset: Dataset, today: int) -> pd.DataFrame:
     """Amount that enters (+) or leaves (-) the open qualified pipeline, by day and expected close."""
-    rows = _qualified_states(dataset)
+    rows = qualified_states(dataset)
     parts = []
     for day, sign in (("since", 1.0), ("until", -1.0)):
         summed = rows.filter(nw.col(day) <= today).group_by(day, "expected_close_n").agg(nw.col("amount").sum())
@@ -103,7 +103,7 @@ def yields(dataset: Dataset, curves: list[BuildUp], bookings: pd.DataFrame) -> d
     found: dict[Period, tuple[float, float]] = {}
     if not curves:
         return found  # no history, so there are no states to read either
-    rows = _qualified_states(dataset)
+    rows = qualified_states(dataset)
     for curve in curves:
         start, end = day_n(curve.period.start), day_n(curve.period.end)
         if end > day_n(dataset.as_of):

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from kpis.dataset import Dataset
-from kpis.engine import NEVER, Cursor, collect
+from kpis.engine import NEVER, Cursor, Type, collect
 from kpis.periods import day_n
-from kpis.pipeline.visits import keys, visits
+from kpis.pipeline.visits import first_recorded, keys, visits
 from kpis.pipeline.visits import pushes as pushed
 
 OPEN, WON, LOST = 0, 1, 2
@@ -73,6 +73,16 @@ class Stints:
 
 
 _DIMENSIONS = ("stage", "owner", "team", "segment", "region", "source", "product", "type")
+_DEAL: dict[str, Type] = {
+    "opportunity_id": "text", "opportunity_n": "int", "created": "int", "closed": "int", "outcome": "int",
+    "amount": "float", "first_amount": "float", "list_price": "float", "amount_basis": "category",
+    "expected_close": "int", "last_activity": "int", "pushes": "int", "probability": "float",
+    "forecast_category": "category", **dict.fromkeys(_DIMENSIONS, "category"),
+}  # fmt: skip
+_VISIT: dict[str, Type] = {
+    "opportunity_n": "int", "stage": "category", "next_stage": "category", "entry": "int", "next_day": "int",
+    "first": "int", "amount": "float",
+}  # fmt: skip
 
 
 def stints(dataset: Dataset) -> Stints:
@@ -101,8 +111,8 @@ def stints(dataset: Dataset) -> Stints:
     return Stints(day_n(dataset.as_of), stages, deals, spells, undated, bookings, start)
 
 
-def _deals(dataset: Dataset) -> tuple[pd.DataFrame, tuple[int, float], pd.DataFrame]:
-    """One row a deal, count and amount of the open ones without a creation date, and all bookings."""
+def deals_frame(dataset: Dataset) -> nw.LazyFrame:
+    """The query behind the deals: one row an opportunity as known at the end of the as-of day."""
     cursor = dataset.engine.cursor()
     frame = dataset.frame("opportunities", cursor)
     first = nw.col("list_price") if dataset.amount_known_at_close else nw.col("amount")
@@ -127,13 +137,12 @@ def _deals(dataset: Dataset) -> tuple[pd.DataFrame, tuple[int, float], pd.DataFr
         .then(LOST)
         .otherwise(OPEN),
     )
-    schema = {
-        "opportunity_id": "text", "opportunity_n": "int", "created": "int", "closed": "int", "outcome": "int",
-        "amount": "float", "first_amount": "float", "list_price": "float", "amount_basis": "category",
-        "expected_close": "int", "last_activity": "int", "pushes": "int", "probability": "float",
-        "forecast_category": "category", **dict.fromkeys(_DIMENSIONS, "category"),
-    }  # fmt: skip
-    deals = collect(frame, schema).sort_values(["created", "opportunity_n"], ignore_index=True)
+    return frame.select(*_DEAL)
+
+
+def _deals(dataset: Dataset) -> tuple[pd.DataFrame, tuple[int, float], pd.DataFrame]:
+    """One row a deal, count and amount of the open ones without a creation date, and all bookings."""
+    deals = collect(deals_frame(dataset), _DEAL).sort_values(["created", "opportunity_n"], ignore_index=True)
     dated = deals["created"] < NEVER
     still_open = ~dated & (deals["outcome"] == OPEN)
     undated = int(still_open.sum()), float(deals.loc[still_open, "amount"].sum())
@@ -146,12 +155,7 @@ def _deals(dataset: Dataset) -> tuple[pd.DataFrame, tuple[int, float], pd.DataFr
 
 def _with_first_amount(dataset: Dataset, frame: nw.LazyFrame, cursor: Cursor) -> nw.LazyFrame:
     """Add the amount as first recorded: the band of a deal must not know how it ended."""
-    history = dataset.frame("opportunity_history", cursor).filter(~nw.col("amount").is_null())
-    earliest = history.group_by("opportunity_id").agg(nw.col("seq").min())
-    first = history.join(earliest, on=["opportunity_id", "seq"], how="inner").select(
-        "opportunity_id", recorded=nw.col("amount")
-    )
-    joined = frame.join(first, on="opportunity_id", how="left")
+    joined = frame.join(first_recorded(dataset, cursor, "amount"), on="opportunity_id", how="left")
     return joined.with_columns(first_amount=nw.coalesce(nw.col("recorded"), nw.col("first_amount")))
 
 
@@ -169,23 +173,21 @@ def read_stages(dataset: Dataset) -> pd.DataFrame:
     return table.sort_values(["position", "stage"]).drop_duplicates("stage").reset_index(drop=True)
 
 
-def _spells(dataset: Dataset, deals: pd.DataFrame) -> tuple[Stages, pd.DataFrame, int]:
-    """Visits up to the as-of day, and the day the history begins."""
+def visits_frame(dataset: Dataset) -> nw.LazyFrame:
+    """The query behind the spells: one row a visit of a stage that began by the as-of day."""
     today = day_n(dataset.as_of)
-    cursor = dataset.engine.cursor()
-    frame = visits(dataset, cursor).filter(nw.col("entry") <= today)
+    frame = visits(dataset, dataset.engine.cursor()).filter(nw.col("entry") <= today)
     over = nw.col("next_day") <= today
     frame = frame.with_columns(
         next_stage=nw.when(over).then(nw.col("next_stage")),
         next_day=nw.when(over).then(nw.col("next_day")).otherwise(NEVER),
     )
-    rows = collect(
-        frame,
-        {
-            "opportunity_n": "int", "stage": "category", "next_stage": "category", "entry": "int",
-            "next_day": "int", "first": "int", "amount": "float",
-        },
-    )  # fmt: skip
+    return frame.select(*_VISIT)
+
+
+def _spells(dataset: Dataset, deals: pd.DataFrame) -> tuple[Stages, pd.DataFrame, int]:
+    """Visits up to the as-of day, and the day the history begins."""
+    rows = collect(visits_frame(dataset), _VISIT)
     start = int(rows["entry"].min()) if len(rows) else -NEVER
     return *_shape(rows, deals, read_stages(dataset)), start
 

@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from kpis.dataset import Dataset
-from kpis.engine import NEVER, Cursor, collect
+from kpis.engine import NEVER, Cursor, Type, collect
 from kpis.periods import Period, day_n
 from kpis.pipeline.stints import LOST, OPEN, WON, read_stages
 from kpis.pipeline.visits import keys, pushes, visits
@@ -52,6 +52,12 @@ KINDS = {
 """Every kind of change, in order, and its step: pulled in from a later period, slipped in from an earlier one, given
 an expected close for the first time (dated) or back from a close; pulled forward into an earlier period or left
 without an expected close (undated)."""
+
+_MOVE: dict[str, Type] = {
+    "opportunity_id": "text", **dict.fromkeys(("name", "account", "owner", "segment", "stage"), "category"),
+    **dict.fromkeys(("outcome_from", "outcome_to", "close_from", "close_to", "closed"), "int"),
+    **dict.fromkeys(("amount_from", "amount_to", "pushes", "recent", "later"), "float"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -97,6 +103,11 @@ def moves(dataset: Dataset, first: date, last: date) -> pd.DataFrame:
     ones after ``first``, ``later`` (days that they moved the close), each NaN where unknown. A deal without a
     creation date is there once it has closed.
     """
+    return collect(moves_frame(dataset, first, last), _MOVE).sort_values("opportunity_id", ignore_index=True)
+
+
+def moves_frame(dataset: Dataset, first: date, last: date) -> nw.LazyFrame:
+    """The query of ``moves``."""
     cursor = dataset.engine.cursor()
     today = day_n(last)
     before = _state(dataset, first, cursor).select(
@@ -112,12 +123,7 @@ def moves(dataset: Dataset, first: date, last: date) -> pd.DataFrame:
     frame = frame.filter((nw.col("outcome_from") == OPEN) | (nw.col("outcome") == OPEN) | closed_since)
     frame = _with_pushes(dataset, frame, cursor, day_n(first), today)
     frame = frame.rename({"outcome": "outcome_to", "amount": "amount_to", "close": "close_to", "account_id": "account"})
-    schema = {
-        "opportunity_id": "text", **dict.fromkeys(("name", "account", "owner", "segment", "stage"), "category"),
-        **dict.fromkeys(("outcome_from", "outcome_to", "close_from", "close_to", "closed"), "int"),
-        **dict.fromkeys(("amount_from", "amount_to", "pushes", "recent", "later"), "float"),
-    }  # fmt: skip
-    return collect(frame, schema).sort_values("opportunity_id", ignore_index=True)
+    return frame.select(*_MOVE)
 
 
 def _state(dataset: Dataset, day: date, cursor: Cursor) -> nw.LazyFrame:

@@ -9,7 +9,7 @@ from typing import Any
 
 import altair as alt
 
-from kpis.charts.style import MEANINGS
+from kpis.charts.style import MEANINGS, Picture
 
 THEME = Path(__file__).resolve().parents[2] / ".streamlit" / "config.toml"
 """The palette of the pages is that of the pack."""
@@ -51,14 +51,14 @@ def config(mode: str) -> dict[str, Any]:
     }
 
 
-def spec(chart: alt.TopLevelMixin) -> dict[str, Any]:
+def spec(chart: Picture) -> dict[str, Any]:
     """The chart with its rows, without a look or a width of its own."""
     drawn = chart.to_dict()
     drawn.pop("config", None)
     return drawn
 
 
-def svg(chart: alt.TopLevelMixin, mode: str = "light") -> str:
+def svg(chart: Picture, mode: str = "light") -> str:
     """The chart as a vector graphic."""
     import vl_convert
 

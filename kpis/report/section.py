@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-import altair as alt
 import pandas as pd
 
 from kpis.answers.answer import Answer, Number
 from kpis.answers.render import say
 from kpis.answers.words import NOT_AVAILABLE, plural
+from kpis.charts.style import Picture
 
 TEXT, DATE = "text", "date"
 """Units of a column beside those of a number."""
@@ -44,7 +44,7 @@ class Figure:
     """A chart under the question it answers."""
 
     title: str
-    chart: alt.TopLevelMixin
+    chart: Picture
     bars: Bars | None = None
 
 

@@ -6,7 +6,7 @@ from kpis.answers.check import check_answer
 from kpis.errors import TandemError
 from kpis.intake.defects import MERGED, rows_behind
 from kpis.intake.rejected import rejected_rows
-from ui import cards, data_columns, levers, reading, state, upload
+from ui import cards, data_columns, keeping, levers, reading, state, upload
 
 
 @st.fragment
@@ -19,8 +19,7 @@ def page() -> None:
 
     st.title(":gray[What are these pages based on?]", anchor=False)
     st.header(cards.plain(f"{found.dataset.name}: {answer.sentence}"), anchor=False)
-    newest = f"Newest day in the data: {found.dataset.newest:%d %b %Y}."
-    st.markdown(cards.small(f"{newest} Data you load stay in this session and are gone when you close it."))
+    st.markdown(cards.small(f"Newest day in the data: {found.dataset.newest:%d %b %Y}."))
 
     why = st.container()
     reading.ask_dates()
@@ -43,6 +42,7 @@ def page() -> None:
                 icon=":material/download:",
             )  # fmt: skip
             reading.offer_settings()
+    keeping.panel()
 
     cards.numbers(answer, answer, ("files", "read", "accepted", "rejected", "merged"), found.dataset.currency)
     cards.table(

@@ -3,12 +3,14 @@
 import streamlit as st
 
 from kpis.answers.coverage import next_periods
+from kpis.answers.day_one import day_one, on_pace
+from kpis.answers.next_steps import next_steps
 from kpis.answers.pipeline import in_short
 from kpis.answers.words import percent
 from kpis.charts.build_up import build_up
 from kpis.charts.landing import landings
 from kpis.charts.pipeline import needed
-from ui import cards, columns, levers
+from ui import cards, columns, levers, steps
 
 
 @st.fragment
@@ -37,18 +39,20 @@ def page() -> None:
             says="Open qualified pipeline of each period, and what is needed",
             caption=f"Tick: the pipeline that gives {percent(confidence)} confidence.",
         )  # fmt: skip
+    size = day_one(view.outlook)
+    cards.table(
+        size.question, tables["rules"], "rules", columns.rules(symbol), caption=cards.plain(size.sentence),
+        says="Pipeline to begin each period with, by the company's own past and by two rules of thumb",
+    )  # fmt: skip
+    course = on_pace(view.outlook)
     if tables["build_up"].empty:
-        cards.missing("Are we on pace?", "it takes a history of stages, amounts and expected closes over five periods")
+        cards.missing(course.question, "it takes a history of stages, amounts and expected closes over five periods")
     else:
         cards.chart(
-            "Are we on pace?", build_up(tables["build_up"], symbol), tables["build_up"], "build_up",
+            course.question, build_up(tables["build_up"], symbol), tables["build_up"], "build_up",
             says="Open qualified pipeline of the coming periods by day to their start, against the range of past ones",
-            caption="Band: the range of past periods; dashed line: their median.",
+            caption=f"{cards.plain(course.sentence)} Band: the range of past periods; dashed line: their median.",
         )  # fmt: skip
-    cards.table(
-        "What is there, and what is needed?", tables["periods"], "pipeline", columns.pipeline(symbol),
-        says="Target, expected landing, open and needed pipeline of each period",
-    )  # fmt: skip
     cards.table(
         "What would it take?", tables["periods"], "needs", columns.needs(symbol),
         says="Opportunities, leads and spend that each period needs on top of what is expected",
@@ -61,23 +65,31 @@ def page() -> None:
             title, tables["precedents"], "precedents", columns.PRECEDENTS,
             says="What each period needs as a rate, beside the company's own past", height="content",
         )  # fmt: skip
-    labels = [landing.label for landing in view.outlook.landings]
-    cards.table(
-        "Until when do new opportunities count?", tables["segments"], "segments", columns.segments(labels),
-        says="Last day on which a new opportunity has half of its worth in time, by segment and period",
-    )  # fmt: skip
-    strips = tables["strips"]
-    if strips.empty:
-        cards.missing("What closes in 30, 60 and 90 days?", "the expected close of open deals is not known at this day")
-    else:
+    left, right = st.columns([3, 2])
+    with left:
+        labels = [landing.label for landing in view.outlook.landings]
         cards.table(
-            "What closes in 30, 60 and 90 days?", strips, "strips", columns.strips(symbol),
-            says="Open qualified amount expected to close within 30, 60 and 90 days",
+            "Until when do new opportunities count?", tables["segments"], "segments", columns.segments(labels),
+            says="Last day on which a new opportunity has half of its worth in time, by segment and period",
         )  # fmt: skip
+    with right:
+        title = "What closes in 30, 60 and 90 days?"
+        if tables["strips"].empty:
+            cards.missing(title, "the expected close of open deals is not known at this day")
+        else:
+            cards.table(
+                title, tables["strips"], "strips", columns.strips(symbol),
+                says="Open qualified amount expected to close within 30, 60 and 90 days",
+            )  # fmt: skip
+    st.subheader("What can each team do?", anchor=False)
+    # Last, since it weighs every lever: the charts above are drawn before.
+    with st.spinner("Weighing what could be done"):
+        todo, _ = view.answers(next_steps)
+    steps.draw(todo, view.outlook.say)
     cards.notes(answer)
     st.page_link(
         "pages/meeting/creation.py",
-        label="Next: are we creating enough new opportunities?",
+        label="Next: enough new opportunities?",
         icon=":material/arrow_forward:",
     )
 

@@ -40,7 +40,7 @@ def page() -> None:
         steps = crm.tables["bridge"]
         first, last = steps.iloc[0], steps.iloc[-1]
         between = steps.iloc[1:-1].rename(columns={"step": "assumption", "amount": "share"})
-        title = f"Expected in {view.outlook.landings[0].label} from open deals"
+        title = f"Expected in {view.outlook.landings[0].label}"
         cards.chart(
             "From the CRM's promise to this forecast",
             bridge(between, (first["step"], last["step"]), (first["amount"], last["amount"]), symbol, title),
@@ -53,7 +53,7 @@ def page() -> None:
     cards.notes(answer)
     st.page_link(
         "pages/meeting/coverage.py",
-        label="Next: is there enough for the next two periods?",
+        label="Next: enough for the next two periods?",
         icon=":material/arrow_forward:",
     )
 

@@ -7,7 +7,7 @@ from kpis.answers.pipeline import COMPOSITIONS, in_short, pipeline_health
 from kpis.charts.chance import chance
 from kpis.charts.landing import landing
 from kpis.charts.pipeline import composition
-from ui import cards, columns, deals, levers, meeting
+from ui import cards, columns, deals, levers, meeting, predictions
 
 READINGS = {"stage": "which stage?", "age": "how old?", "pushes": "how often pushed?", "segment": "which segment?"}
 
@@ -57,10 +57,11 @@ def page() -> None:
     if len(tables["deals"]):
         deals.table(view, tables["deals"])
         deals.explained(view, tables["deals"])
+    predictions.offer(view)
     cards.notes(answer)
     st.page_link(
         "pages/meeting/deals.py",
-        label="Next: what could keep these deals from coming through?",
+        label="Next: what could keep these deals away?",
         icon=":material/arrow_forward:",
     )
 

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
 
 from kpis.answers.board import lever_board, set_to
-from kpis.answers.next_steps import MARKETING, SALES, next_steps
+from kpis.answers.next_steps import (
+    MARKETING,
+    NAMED,
+    SALES,
+    Step,
+    _best,
+    _of_next_period,
+    _of_segments,
+    next_steps,
+)
 from kpis.answers.outlook import outlook
 from kpis.assumptions import Assumptions
 from kpis.forecast.model import fit
@@ -49,6 +59,40 @@ def test_creating_what_is_missing_brings_what_twice_as_many_would_by_share(found
     one = found.projection.value_created[:days, 1].sum() / days
     assert row["effect"] == pytest.approx(need.opportunities * one)
     assert row["effect"] > found.landings[1].target - found.landings[1].expected
+
+
+def test_pulling_in_brings_now_what_was_expected_later(found):
+    # The three of the deals due in the period after that are expected to bring most in it.
+    (step,) = _of_next_period(found, 0)
+    p, window = found.projection, found.projection.windows[1]
+    due = found.model.due[1].deals
+    brings = sorted((p.deal_amount[due] * p.deal_p[due, 1] * window.scale).tolist())[-NAMED:]
+    assert step.effect == pytest.approx(sum(brings))
+    assert (step.team, step.period) == (SALES, found.landings[0].label)
+    assert step.why.endswith(f"in {found.landings[1].label} is then missing there")
+    assert list(_of_next_period(found, 2)) == []
+
+
+def test_a_segment_is_worth_what_more_of_it_brings_by_its_last_useful_day(found):
+    (step,) = _of_segments(found, [0, 1, 2])
+    model, w = found.model, [x.label for x in found.landings].index(step.period)
+    name = step.step.removeprefix("New opportunities in ").split(":")[0]
+    deals = model.stints.deals
+    created = deals.loc[deals["segment"] == name, "created"].to_numpy().astype("datetime64[D]").astype("datetime64[M]")
+    month = np.datetime64(model.today, "D").astype("datetime64[M]")
+    past = np.array([(created == month - k).sum() for k in range(35, 0, -1)])
+    more = np.quantile(past, 0.9) - past[-12:].mean()
+    days = found.last_useful_days[name][w] - model.today
+    one = found.projection.worth_created(model.segments[name][1])[:days, w].mean()
+    assert "the better end of 35 past months" in step.step
+    assert step.effect == pytest.approx(more * days / (365.25 / 12) * one)
+
+
+def test_each_team_has_few_steps_and_none_of_unknown_worth_is_lost():
+    worth = [Step(SALES, f"{k}", "", "", float(k)) for k in range(9)]
+    open_ended = Step(SALES, "re-date", "", "", None, "dates win nothing")
+    best = _best([*worth, open_ended, Step(MARKETING, "m", "", "", 99.0)], SALES)
+    assert [x.effect for x in best] == [8.0, 7.0, 6.0, 5.0, 4.0, None]
 
 
 def test_the_largest_worth_comes_first_and_an_unknown_one_last(found):

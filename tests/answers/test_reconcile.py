@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
+from types import SimpleNamespace
 
 import pytest
 
 from kpis.answers.measures import measure
-from kpis.answers.reconcile import reconciler, rule_of
+from kpis.answers.reconcile import reconciler, rule_of, shared_definition
 from kpis.intake import read
 from kpis.settings import Settings
 from tests.build import dataset
@@ -156,3 +158,24 @@ def test_the_shared_rule_is_the_one_of_the_measures(sample_data):
     counts = reconciler(data, data.settings.calendar).tables["counts"]
     measured = measure(data, ["new_qualified_opportunities"], periods=2).document["measures"][0]["values"]
     assert list(counts[counts["kind"] == "opportunities"]["sales"]) == [value["value"] for value in measured]
+
+
+def in_short(data):
+    model = SimpleNamespace(dataset=data, calendar=data.settings.calendar, once=lambda find: find(model))
+    return shared_definition(SimpleNamespace(model=model))
+
+
+def test_the_definition_in_short_is_the_reconcilers_count_and_who_agreed(answer):
+    data = company()
+    said = in_short(data)
+    assert said.sentence == f"Nobody has agreed on these rules yet. {answer.sentence}"
+    assert said.notes[0].startswith("New: an opportunity counts on the day it is created")
+    assert said.notes[1:] == answer.notes
+    assert said.tables["counts"].equals(answer.tables["counts"])
+    agreed = replace(data, settings=data.settings.revised(agreed={"by": "Dana", "on": date(2026, 8, 1)}))
+    assert in_short(agreed).sentence.startswith("Agreed by Dana on 01 Aug 2026. In 2026Q3")
+
+
+def test_each_count_has_its_query(answer):
+    for key in ("opportunities", "leads"):
+        assert answer.counts[key].query().startswith("WITH")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from kpis.engine import NEVER
-from kpis.forecast.rules import Bookings, rules
+from kpis.forecast.rules import Bookings, rules, win_rate_by_amount
 from kpis.periods import Calendar, day_n
 from tests.forecast.made import made
 
@@ -115,3 +115,11 @@ def test_bookings_between():
     assert past.between(30, 29) == 0.0
     assert np.isnan(past.between(8, 40))
     assert np.isnan(past.between(20, 41))
+
+
+def test_the_win_rate_is_of_the_amount_decided_within_a_year():
+    """Won 30 and 70 within 364 days, lost 300; what was decided before, and what is open, does not count."""
+    wins = {date(2023, 6, 12): 900.0, date(2023, 6, 13): 30.0, date(2024, 6, 3): 70.0}
+    lost = [(date(2023, 6, 11), 5000.0), (date(2024, 1, 2), 300.0)]
+    assert win_rate_by_amount(company(wins, open_deals=[(800.0, None)], lost=lost)) == pytest.approx(100 / 400)
+    assert np.isnan(win_rate_by_amount(company({date(2020, 1, 1): 9.0})))

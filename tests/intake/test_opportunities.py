@@ -199,3 +199,50 @@ def test_words_of_status_that_say_nothing_and_open_deals_with_a_close_are_said()
     said = " ".join(intake.files[0].warnings)
     assert "'Zzz' (1 row(s)) says neither open, won nor lost" in said
     assert "first in line 3: open, yet with a date on which it closed" in said
+
+
+DYNAMICS = (
+    "(Do Not Modify) Opportunity,Topic,Est. Revenue,Status,Created On,(Do Not Modify) Modified On,Est. Close Date\n"
+)
+
+
+def test_without_close_dates_the_last_change_stands_in() -> None:
+    """Dynamics locks what is closed: it was last changed when it was closed, whenever that was expected."""
+    intake = load(
+        deals=DYNAMICS
+        + "1,a,100,Won,2024-01-05,2024-02-09 16:30,2024-03-31\n2,b,100,Lost,2024-01-05,2024-05-02 09:00,2024-02-01\n"
+        "3,c,100,Open,2024-01-05,2024-06-01 09:00,2024-07-01\n4,d,100,Lost,2024-01-05,,2024-04-01\n5,e,100,Lost,2024-01-05,,2024-12-31\n"
+    )
+    assert rows(intake, "SELECT opportunity_id, closed_at, expected_close FROM opportunities ORDER BY 1") == [
+        ("1", date(2024, 2, 9), date(2024, 3, 31)),
+        ("2", date(2024, 5, 2), date(2024, 2, 1)),
+        ("3", None, date(2024, 7, 1)),
+        # no change is dated; expected before the newest day that is known, 2024-06-01
+        ("4", date(2024, 4, 1), date(2024, 4, 1)),
+    ]
+    # expected long after the newest day, so it closed on neither
+    assert [(r.line, r.reason) for r in intake.files[0].rejects] == [(6, "lost, but without the day it closed")]
+    said = " ".join(intake.files[0].warnings)
+    assert "2 row(s), first in line 2: no close date; closed on the day of its last change" in said
+    assert (
+        "1 row(s), first in line 5: no close date and no last change of its own; closed on the day it was expected"
+        in said
+    )
+
+
+def test_a_mass_update_is_no_close() -> None:
+    """25 of 30 deals were last changed on 1 June, more than 20 and than a tenth: the plan says when they closed."""
+    lines = [f"{n},a,100,Won,2024-01-05,2024-06-01 02:00,2024-03-{n:02}" for n in range(1, 26)]
+    lines += [f"{n},a,100,Won,2024-01-05,2024-04-{n - 20:02} 10:00,2024-03-01" for n in range(26, 31)]
+    intake = load(deals=DYNAMICS + "\n".join(lines))
+    closed = rows(intake, "SELECT closed_at FROM opportunities ORDER BY opportunity_id::INT")
+    assert closed == [(date(2024, 3, n),) for n in range(1, 26)] + [(date(2024, 4, n - 20),) for n in range(26, 31)]
+
+
+def test_a_file_that_dates_some_closes_lends_no_date_to_the_others() -> None:
+    intake = load(
+        deals=DYNAMICS.replace("Created On", "Created On,Actual Close Date")
+        + "1,a,100,Won,2024-01-05,2024-02-01,2024-02-09,2024-03-31\n"
+        "2,b,100,Won,2024-01-05,,2024-02-09,2024-03-31\n"
+    )
+    assert [r.reason for r in intake.files[0].rejects] == ["won, but without the day it closed"]

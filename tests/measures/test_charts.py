@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 from kpis.charts.measures import MOST, bridge, control, credited, deciles, drivers, groups, pareto, response
-from kpis.charts.style import spec
 from kpis.measures.core.attribution import RULES, UNTOUCHED
 from kpis.measures.core.control import VERDICTS
 
@@ -74,7 +73,7 @@ def looked_at(n: int = 2) -> pd.DataFrame:
 def test_every_chart_is_valid(chart):
     drawn = chart.to_dict()  # validates against the schema of Vega-Lite
     assert drawn["layer"]
-    assert "data" in spec(chart)
+    assert "data" in chart.template.spec
 
 
 def test_only_an_alarm_stands_out():

@@ -37,7 +37,7 @@ def test_unknown_stays_unknown():
     assert np.isnan(intervals.wilson(np.array(0), np.array(0))).all()
     assert np.isnan(intervals.poisson(np.array(np.nan))).all()
     assert np.isnan(intervals.poisson_ratio(np.array(1), np.array(0))).all()
-    assert np.isnan(intervals.bootstrap_sum(np.array([5.0]), np.array([1.0]), np.random.default_rng(1))).all()
+    assert np.isnan(intervals.bootstrap_sum(np.array([5.0]), np.array([1.0]), intervals.resamples(1))).all()
 
 
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=60))
@@ -63,7 +63,7 @@ def test_median_interval_holds_with_95_percent_and_no_narrower_one_does(n):
 def test_bootstrap_agrees_with_scipy_on_a_skewed_sample():
     rng = np.random.default_rng(3)
     values = rng.lognormal(9, 1.2, 800)
-    ours = intervals.bootstrap_mean(values, np.ones(800), np.random.default_rng(5))
+    ours = intervals.bootstrap_mean(values, np.ones(800), intervals.resamples(5))
     theirs = stats.bootstrap((values,), np.mean, method="percentile", n_resamples=2000, rng=np.random.default_rng(6))
     assert ours == pytest.approx(tuple(theirs.confidence_interval), rel=0.03)
 
@@ -72,7 +72,7 @@ def test_bootstrap_of_a_ratio_agrees_with_scipy():
     rng = np.random.default_rng(4)
     listed = rng.lognormal(9, 1, 500)
     given_away = listed * rng.beta(2, 20, 500)
-    ours = intervals.bootstrap_ratio(given_away, listed, np.ones(500), np.random.default_rng(5))
+    ours = intervals.bootstrap_ratio(given_away, listed, np.ones(500), intervals.resamples(5))
     theirs = stats.bootstrap(
         (given_away, listed),
         lambda a, b, axis: a.sum(axis) / b.sum(axis),
@@ -86,13 +86,13 @@ def test_bootstrap_of_a_ratio_agrees_with_scipy():
 
 def test_interval_of_a_total_covers_the_number_of_deals_as_well():
     # 100 deals of 10 each: the total is 10 x Poisson(100), so its spread is 10 x 10 = 100.
-    low, high = intervals.bootstrap_sum(np.array([10.0]), np.array([100.0]), np.random.default_rng(1))
+    low, high = intervals.bootstrap_sum(np.array([10.0]), np.array([100.0]), intervals.resamples(1))
     assert (low, high) == pytest.approx((1000 - 196, 1000 + 196), rel=0.05)
 
 
 def test_counted_values_give_what_repeated_ones_give():
-    repeated = intervals.bootstrap_mean(np.array([1.0, 5.0, 1.0, 5.0, 9.0]), np.ones(5), np.random.default_rng(2))
-    counted = intervals.bootstrap_mean(np.array([1.0, 5.0, 9.0]), np.array([2.0, 2.0, 1.0]), np.random.default_rng(2))
+    repeated = intervals.bootstrap_mean(np.array([1.0, 5.0, 1.0, 5.0, 9.0]), np.ones(5), intervals.resamples(2))
+    counted = intervals.bootstrap_mean(np.array([1.0, 5.0, 9.0]), np.array([2.0, 2.0, 1.0]), intervals.resamples(2))
     assert counted == pytest.approx(repeated, abs=1.0)
 
 

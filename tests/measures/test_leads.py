@@ -212,7 +212,7 @@ def test_ideal_customer_as_agreed():
     assert look("decision_maker_known") == pytest.approx(1 / 2)
 
 
-def test_ideal_customer_is_learned_from_before_the_periods_shown():
+def test_ideal_customer_is_learned_from_before_each_period():
     past = [deal(k, "2025-01-01", "2025-03-01", "won" if k < 15 else "lost", segment="Banking") for k in range(20)]
     past += [
         deal(100 + k, "2025-01-01", "2025-03-01", "won" if k < 5 else "lost", segment="Farming") for k in range(20)
@@ -223,3 +223,19 @@ def test_ideal_customer_is_learned_from_before_the_periods_shown():
     ]
     look = Look({"opportunities": past + now}, "ideal_customer_fit")
     assert look("fitting_share") == pytest.approx(1 / 31)
+
+
+def test_the_ideal_customer_of_a_period_is_the_same_however_many_periods_are_shown():
+    # Learned by 2025Q4: Banking won 15 of 20. Before 2026Q1 Farming won 30 of 30 as well, and Banking is below the mean.
+    first = [deal(k, "2025-01-01", "2025-03-01", "won" if k < 15 else "lost", segment="Banking") for k in range(20)]
+    first += [deal(50 + k, "2025-01-01", "2025-03-01", "lost", segment="Farming") for k in range(10)]
+    second = [deal(100 + k, "2025-11-01", "2025-12-01", "won", segment="Farming") for k in range(30)]
+    now = [deal(200, "01-01", segment="Banking"), deal(201, "01-01", segment="Farming")]
+    known = {"opportunities": [*first, *second, *now]}
+    for periods in (2, 3, 6):
+        look = Look(known, "ideal_customer_fit", periods=periods)
+        # Before 2026Q1: 45 of 60 won in all; Banking 15 of 20 is no more than that, Farming 30 of 40 neither.
+        assert look.missing(back=0)
+        # 2025Q4: only Banking had won more than the 15 of 30 by then, and all 30 deals are Farming's.
+        assert look(back=1) == 0.0
+    assert "too few deals" in Look(known, "ideal_customer_fit", periods=6).missing(back=4)

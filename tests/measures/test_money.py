@@ -449,3 +449,73 @@ def test_win_back():
     assert look("reactivated_share_of_lapsed") == 1.0  # a3
     alone = Look({"customers": CUSTOMERS}, "win_back_rate")
     assert alone() == 1.0
+
+
+ADS = [
+    # Two days of two campaigns: 100 + 60 spent on search, 40 on social.
+    {"period": day("01-05"), "amount": 100.0, "channel": "Search", "campaign_id": "c1", "department": "marketing",
+     "impressions": 4000, "clicks": 80, "leads": 8, "conversions": 2, "conversion_value": 500.0},
+    {"period": day("02-06"), "amount": 60.0, "channel": "Search", "campaign_id": "c1", "department": "marketing",
+     "impressions": 2000, "clicks": 40, "leads": 2, "conversions": 1, "conversion_value": 100.0},
+    {"period": day("02-06"), "amount": 40.0, "channel": "Cinema", "campaign_id": "c2", "department": "marketing",
+     "impressions": 4000, "clicks": 80, "leads": 10, "conversions": 2, "conversion_value": 200.0},
+]  # fmt: skip
+
+
+def test_totals_that_campaigns_report_stand_in_for_leads_and_sales():
+    look = Look({"spend": ADS}, "cost_per_lead")
+    assert look() == pytest.approx(200 / 20)
+    assert look.part().note == "as the campaigns report it"
+    assert look("cost_per_click") == pytest.approx(200 / 200)
+    assert look("cost_per_thousand_impressions") == pytest.approx(200 / 10)
+    assert look("cost_per_sale") == pytest.approx(200 / 5)
+    by_channel = Look({"spend": ADS}, "cost_per_lead", by="channel")
+    assert by_channel(group="Search") == pytest.approx(160 / 10)
+    assert by_channel(group="Cinema") == pytest.approx(40 / 10)
+    shares = Look({"spend": ADS}, "lead_share_by_channel")
+    assert shares(group="Search") == pytest.approx(10 / 20)
+    assert shares("leads", group="Cinema") == 10
+    assert shares("share_of_wins", group="Search") == pytest.approx(3 / 5)
+    visits = Look({"spend": ADS}, "visit_to_lead_rate")
+    assert visits() == pytest.approx(10 / 200)  # Cinema is no digital channel
+    assert visits("click_through") == pytest.approx(200 / 10_000)
+    won = Look({"spend": ADS}, "won_revenue")
+    assert won() == 800.0
+    assert won("deals_won") == 5
+    assert won("revenue_by_channel", group="Search") == 600.0
+    size = Look({"spend": ADS}, "avg_deal_size")
+    assert size("mean") == pytest.approx(800 / 5)
+    assert size.missing("median").startswith("needs sales one by one")
+    assert Look({"spend": ADS}, "marketing_spend_to_sales")() == pytest.approx(200 / 800)
+    through = Look({"spend": ADS}, "end_to_end_conversion")
+    assert through("sales_per_lead_in_period") == pytest.approx(5 / 20)
+    assert through("sales_per_click_in_period") == pytest.approx(5 / 200)
+
+
+def test_leads_and_deals_one_by_one_come_before_totals():
+    leads = [lead(1, "01-05", channel="Event")]
+    tables = {"spend": ADS, "leads": leads, "opportunities": [deal(1, "01-01", "02-01", "won")]}
+    assert Look(tables, "cost_per_lead")() == pytest.approx(200 / 1)
+    assert Look(tables, "won_revenue")() == pytest.approx(100.0)
+    assert Look(tables, "lead_share_by_channel")(group="Event") == 1.0
+
+
+def test_orders_stand_in_for_deals_where_there_are_none():
+    orders = [
+        {"order_id": "o1", "account_id": "a", "ordered_at": day("2025-12-30"), "amount": 100.0},
+        {"order_id": "o2", "account_id": "a", "ordered_at": day("01-30"), "amount": 30.0},
+        {"order_id": "o3", "account_id": "b", "ordered_at": day("03-30"), "amount": 120.0},
+    ]
+    won = Look({"orders": orders}, "won_revenue")
+    assert (won(), won("deals_won")) == (150.0, 2)
+    assert won.part().note == "orders: there are no opportunities"
+    assert Look({"orders": orders}, "won_revenue_growth")() == pytest.approx(150 / 100 - 1)
+    assert Look({"orders": orders}, "avg_deal_size")("median") == 75.0
+
+
+def test_a_year_of_spend_counts_months_not_days():
+    # Ads by day: 300 in January and February are 1,800 a year, for one seller.
+    spend = [{"period": day(when), "amount": 100.0, "department": "marketing"} for when in ("01-05", "01-06", "02-07")]
+    people = [{"period": day(when), "department": "sales", "role": "AE", "fte": 1.0} for when in ("01-01", "02-01")]
+    look = Look({"spend": spend, "headcount": people}, "marketing_per_sales_fte")
+    assert look() == pytest.approx(300 * 12 / 2)

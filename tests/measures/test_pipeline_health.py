@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from kpis.demo import END as DEMO_END
+from kpis.demo import generate
+from kpis.forecast.model import fit
+from kpis.measures.core.behind import rows_behind
 from kpis.measures.core.forecast_view import ForecastView, PeriodView
+from tests.build import dataset
 from tests.measures.look import Look, data, day
 from tests.measures.test_sales import deal
 
@@ -183,9 +188,10 @@ def test_pace_index():
     assert fresh("pace_index") == pytest.approx(3 / 4)
 
 
-def test_a_deal_without_a_known_stage_takes_the_ratio_of_all():
-    lost_track = deal(8, "2026-01-05", amount=150.0, expected_close=day("03-20"), qualified_at=day("01-05"))
-    worth = Look(data({**TABLES, "opportunities": [*DEALS, lost_track]}, newest=TODAY), "funnel_value")
+def test_a_deal_in_a_stage_without_history_takes_the_ratio_of_all():
+    stages = [*STAGES, {"stage": "Trial", "position": 3, "is_qualified": 1}]
+    on_trial = deal(8, "2026-01-05", amount=150.0, expected_close=day("03-20"), stage="Trial")
+    worth = Look(data({**TABLES, "stages": stages, "opportunities": [*DEALS, on_trial]}, newest=TODAY), "funnel_value")
     # As below, and o8 (150) at the ratio of all visits, which has the visit of o3 to New at risk as well (127 days,
     # open): on day 61 1/4, on day 86 3/4 x 1/3: 1/2.
     assert worth("by_own_close_ratios") == pytest.approx(2050 * 2 / 3 + 150 * 1 / 2)
@@ -199,3 +205,37 @@ def test_funnel_value_by_own_close_ratios():
     assert worth("by_own_close_ratios") == pytest.approx(2050 * 2 / 3)
     assert worth("by_stage_probability") == pytest.approx(2050 * 0.4)
     assert worth.missing("by_forecast") == "needs the forecast"
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_open_qualified_deals_are_those_of_the_forecast(seed):
+    """One definition: an open deal in a stage flagged qualified, with its last known amount and expected close."""
+    known = dataset(generate(opportunities=300, years=3.0, seed=seed, dirt=False).tables, newest=DEMO_END)
+    model = fit(known)
+    health = Look(known, "current_period_health")
+    ahead = Look(known, "next_two_periods_coverage")
+    counted = [health(), ahead("open_next_1"), ahead("open_next_2")]
+    assert counted == pytest.approx([due.amount for due in model.due])
+    assert health(what="n") == len(model.due[0].deals)
+    funnel = Look(known, "funnel_value")
+    assert funnel("open_amount") == pytest.approx(model.open_amount[model.qualified].sum())
+    rows = rows_behind(known, "funnel_value", "open_amount")
+    ids = model.stints.deals["opportunity_id"].to_numpy()[model.open_deals.row[model.qualified]]
+    assert set(rows["opportunity_id"]) == set(ids)
+
+
+def test_a_deal_that_moved_back_before_qualified_stages_is_no_pipeline():
+    stages = [
+        {"stage": "Talk", "position": 1, "is_qualified": 0},
+        {"stage": "Offer", "position": 2, "is_qualified": 1},
+    ]
+    deals = [deal(k, "01-01", stage=stage, expected_close=day("03-31")) for k, stage in ((1, "Offer"), (2, "Talk"))]
+    moves = [("o1", "01-01", "Offer"), ("o2", "01-01", "Offer"), ("o2", "02-01", "Talk")]
+    history = [
+        {"opportunity_id": o, "changed_at": day(when), "stage": stage, "amount": 100.0, "expected_close": day("03-31")}
+        for o, when, stage in moves
+    ]
+    known = data({"opportunities": deals, "opportunity_history": history, "stages": stages})
+    assert Look(known, "current_period_health")() == 100.0
+    # It qualified once all the same.
+    assert Look(known, "new_qualified_opportunities")() == 2

@@ -34,19 +34,37 @@ def root() -> Path:
 
 
 SUPPORTED = {
-    "msft_regional_sales": ("win_rate", "won_revenue", "sales_cycle_days", "sales_velocity", "close_ratio_by_stage"),
-    "olist_funnel": ("end_to_end_conversion", "lead_share_by_channel", "lead_to_close_days", "won_revenue", "win_rate"),
-    "ravenstack_saas": ("retention_rate", "new_customer_rate", "customer_depth_and_lifetime_value"),
-    "cdnow": ("retention_rate", "new_customer_rate", "order_size_concentration"),
-}
+    "msft_regional_sales": (
+        "avg_deal_size", "close_ratio_by_stage", "combined_growth", "current_period_health",
+        "customer_depth_and_lifetime_value", "funnel_value", "ideal_customer_fit", "new_customer_rate",
+        "new_qualified_opportunities", "next_two_periods_coverage", "order_size_concentration", "retention_rate",
+        "sales_cycle_days", "sales_velocity", "win_back_rate", "win_rate", "won_revenue", "won_revenue_growth",
+    ),
+    "olist_funnel": (
+        "asset_lead_value", "avg_deal_size", "combined_growth", "end_to_end_conversion", "lead_knowledge",
+        "lead_management_score", "lead_share_by_channel", "lead_to_close_days", "marketing_qualified_leads", "win_rate",
+        "won_revenue",
+    ),
+    "ravenstack_saas": (
+        "customer_depth_and_lifetime_value", "new_customer_rate", "retention_rate", "win_back_rate",
+    ),
+    "marketing_campaigns_semicolon": (
+        "avg_deal_size", "cost_per_lead", "end_to_end_conversion", "lead_share_by_channel", "marketing_spend_to_sales",
+        "visit_to_lead_rate", "won_revenue",
+    ),
+    "cdnow": (
+        "avg_deal_size", "combined_growth", "customer_depth_and_lifetime_value", "new_customer_rate",
+        "order_size_concentration", "retention_rate", "win_back_rate", "won_revenue", "won_revenue_growth",
+    ),
+}  # fmt: skip
 
 
-@pytest.mark.parametrize("folder", [*SUPPORTED, "marketing_campaigns_semicolon"])
+@pytest.mark.parametrize("folder", SUPPORTED)
 def test_what_the_data_support_has_a_value_and_the_rest_says_what_it_needs(shared, folder):
     found = evaluate(company(shared / folder), parts=False, rng=np.random.default_rng(1))
     assert len(found) == len(measures())
     with_value = {one.measure.name for one in found if one.headline is not None and one.headline.has_value}
-    assert with_value >= set(SUPPORTED.get(folder, ()))
+    assert with_value == set(SUPPORTED[folder])
     for one in found:
         assert one.status in ("ok", "low sample") if one.measure.name in with_value else one.status.startswith("needs ")
 
@@ -104,3 +122,13 @@ def test_leads_to_won_on_olist(shared):
     raw = quarter["mql_id"].isin(won["mql_id"]).mean()
     assert look("lead_to_won", back=3, what="raw") == pytest.approx(raw)
     assert raw <= look("lead_to_won", back=3) <= raw + 0.02
+
+
+def test_what_campaigns_report_is_added_up(shared):
+    table = pd.read_csv(shared / "marketing_campaigns_semicolon" / "Marketing.csv", sep=";", decimal=",")
+    known = company(shared / "marketing_campaigns_semicolon")
+    assert Look(known, "cost_per_lead")() == pytest.approx(table["mark_spent"].sum() / table["leads"].sum())
+    assert Look(known, "won_revenue")() == pytest.approx(table["revenue"].sum())
+    share = Look(known, "lead_share_by_channel")
+    by_channel = table.groupby("category")["leads"].sum() / table["leads"].sum()
+    assert {name: share(group=name) for name in share.part().grid.groups} == pytest.approx(by_channel.to_dict())

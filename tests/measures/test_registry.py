@@ -17,6 +17,7 @@ from kpis.measures.core.dimensions import DIMENSIONS
 from kpis.measures.core.evaluate import evaluate
 from kpis.measures.core.known import Known
 from kpis.measures.core.rows import Window
+from kpis.measures.core.runs import window_of
 from kpis.measures.registry import catalogue, find, measures, sections
 from kpis.periods import Calendar
 from kpis.schema import TABLES
@@ -30,7 +31,12 @@ WAYS = [(name, k) for name in NAMES for k in range(len(measures()[name].needs))]
 
 @pytest.fixture(scope="module")
 def tables() -> dict[str, pd.DataFrame]:
-    return generate(opportunities=200, years=3.0, end=END, dirt=False).tables
+    """The demo company, with totals as an advertising platform reports them beside its leads and sales."""
+    made = generate(opportunities=200, years=3.0, end=END, dirt=False).tables
+    paid = made["spend"]["channel"].notna()
+    totals = {"impressions": 90_000, "clicks": 900, "leads": 30, "conversions": 3, "conversion_value": 4_000.0}
+    made["spend"] = made["spend"].assign(**{name: paid.map({True: each}) for name, each in totals.items()})
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -222,10 +228,9 @@ def test_the_number_is_the_same_whatever_else_is_asked(company, results, name):
 def test_the_query_gives_the_number(company, results):
     (sql,) = queries(company, "marketing_qualified_leads")["MQLs"]
     found = company.engine.execute(sql).df().sort_values("p")
-    shown = found[found["p"] >= 0].set_index("p")["rows"].reindex(range(12), fill_value=0)
-    assert shown.to_numpy()[-8:] == pytest.approx(
-        np.nan_to_num(results["marketing_qualified_leads"].headline.grid.value[0])
-    )
+    last = len(window_of(company, 8).periods)
+    shown = found.set_index("p")["rows"].reindex(range(last - 8, last), fill_value=0)
+    assert shown.to_numpy() == pytest.approx(np.nan_to_num(results["marketing_qualified_leads"].headline.grid.value[0]))
 
 
 def test_every_part_with_rows_has_a_query(company):
@@ -268,3 +273,20 @@ def test_months_and_fiscal_years(tables):
 def test_the_as_of_day_is_the_only_clock(company):
     window = Window((Calendar("quarter").at(END),), 1, END)
     assert Known(company, window).today == (END - date(1970, 1, 1)).days
+
+
+@pytest.mark.parametrize("grain", ["quarter", "month"])
+def test_a_period_has_the_same_value_however_many_are_shown(tables, grain):
+    known = dataset(tables, newest=END, settings=Settings(grain=grain))
+    few, more = (evaluate(known, periods=n, rng=np.random.default_rng(1)) for n in (2, 5))
+    for one, other in zip(few, more, strict=True):
+        for name in one.parts.keys() - OF_THE_PERIODS_SHOWN:
+            part, same = one.parts[name].grid, other.parts[name].grid
+            assert part.groups == same.groups, (one.measure.name, name)
+            np.testing.assert_allclose(
+                part.value, same.value[:, -2:], rtol=1e-9, err_msg=f"{one.measure.name}, {name}", equal_nan=True
+            )
+
+
+OF_THE_PERIODS_SHOWN = {"centre", "lower_limit", "upper_limit", "out_of_control", "leakage_by_fit"}
+"""Control limits are those of the periods on the chart; leads fit the profile of their period as far back as it goes."""

@@ -8,7 +8,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from kpis.engine import REMEMBERED, Engine
+from kpis.engine import REMEMBERED, Embedded
 from kpis.measures.core.evaluate import evaluate
 from kpis.measures.core.forecast_view import ForecastView, PeriodView
 from kpis.measures.core.runs import runs_of
@@ -32,11 +32,21 @@ def test_the_same_question_is_counted_once(monkeypatch):
 
 def test_another_day_or_other_settings_are_another_question():
     known = data({"opportunities": DEALS})
-    assert runs_of(known, 2) is runs_of(known, 2)
-    assert runs_of(known, 2) is not runs_of(replace(known, as_of=date(2026, 3, 1)), 2)
-    assert runs_of(known, 2) is not runs_of(known, 2, by="segment")
+
+    def runs(of, seed: int = 1):
+        return runs_of(of, 2, np.random.default_rng(seed))
+
+    assert runs(known) is runs(known)
+    assert runs(known) is not runs(replace(known, as_of=date(2026, 3, 1)))
+    assert runs(known) is not runs(known, seed=2)
     monthly = replace(known, settings=known.settings.model_copy(update={"grain": "month"}))
-    assert runs_of(known, 2) is not runs_of(monthly, 2)
+    assert runs(known) is not runs(monthly)
+
+
+def test_a_breakdown_starts_from_what_is_known_already():
+    runs = runs_of(data({"opportunities": DEALS}), 2, np.random.default_rng(1))
+    assert runs.by("segment") is runs.by("segment") is not runs.by()
+    assert runs.by("segment").known is runs.by().known
 
 
 def test_headlines_first_and_parts_later_give_the_same_as_parts_alone():
@@ -58,7 +68,7 @@ def test_a_forecast_that_moved_is_shown_and_not_the_remembered_one():
 
 
 def test_the_oldest_is_forgotten():
-    engine = Engine()
+    engine = Embedded()
     made = []
 
     def make(key: int) -> int:

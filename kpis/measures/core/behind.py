@@ -8,19 +8,17 @@ import pandas as pd
 from kpis.dataset import Dataset
 from kpis.errors import NotEnoughData
 from kpis.measures.core.quantity import Quantity
-from kpis.measures.core.runs import Asked, Run, Runs, window_of
+from kpis.measures.core.rows import Panel
+from kpis.measures.core.runs import Run, run_by
 from kpis.measures.registry import find
 
 
 def queries(dataset: Dataset, name: str, *, by: str = "", periods: int = 8) -> dict[str, list[str]]:
-    """The SQL behind each part: the counts and sums its formula is taken over.
-
-    A measure of a past state has one query a day; the one of the as-of day is given.
-    """
+    """The SQL behind each part: the counts and sums its formula is taken over."""
     run, parts = _declared_now(dataset, name, by, periods)
     found: dict[str, list[str]] = {}
     for part, quantity in parts.items():
-        found[part] = [run.reducer.query(scan).to_native().sql_query() for scan in quantity.scans()]
+        found[part] = [dataset.engine.text(run.reducer.query(scan).to_native()) for scan in quantity.scans()]
     return found
 
 
@@ -48,16 +46,18 @@ def rows_behind(
         raise NotEnoughData(f"{name} has no rows of its own", way_out="Open the measures it is made of")
     frame, label = run.reducer.with_group(rows)
     if group is not None:
-        frame = frame.filter(label == group)
-    day = getattr(rows, "day", "")
-    if day and period:
+        frame = frame.filter(label.get("group", nw.lit("")) == group)
+    if period:
         window = run.reducer.window
         number = [one.label for one in window.periods].index(period)
-        frame = frame.filter((nw.col(day) >= int(window.starts[number])) & (nw.col(day) <= int(window.ends[number])))
+        if isinstance(rows, Panel):
+            frame = frame.filter(nw.col("p") == number)
+        else:
+            day = nw.col(rows.day)
+            frame = frame.filter((day >= int(window.starts[number])) & (day <= int(window.ends[number])))
     return frame.head(limit).collect("pyarrow").to_native().to_pandas()
 
 
 def _declared_now(dataset: Dataset, name: str, by: str, periods: int) -> tuple[Run, dict[str, Quantity]]:
-    one = find(name)
-    run = Runs(dataset, window_of(dataset, periods), Asked(dataset.as_of, by))[one.at][-1]
-    return run, one.declare(run.known)
+    run = run_by(dataset, by, periods)
+    return run, find(name).declare(run.known)

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 import narwhals.stable.v2 as nw
 import numpy as np
 
-from kpis.dataset import Dataset
 from kpis.errors import NotEnoughData
 from kpis.measures.core.bridge import Fraction, Won, bridge
 from kpis.measures.core.dimensions import DIMENSIONS, NOT_GIVEN
 from kpis.measures.core.grid import Grid, union
 from kpis.measures.core.pipeline import pipeline
 from kpis.measures.core.rows import Reduced, Rows, Scan
-from kpis.measures.core.runs import Asked, Run, Runs, window_of
+from kpis.measures.core.runs import Run, Runs
 from kpis.measures.registry import find
 
 MOST = 0.5
@@ -48,19 +47,11 @@ def made_of(run: Run, name: str, part: str = "") -> Fraction:
     NotEnoughData
         Where groups do not add up (a median, a growth rate), or the data have no such dimension.
     """
-    one = find(name)
-    if one.at != "now":
-        raise NotEnoughData(f"{name} takes every period by itself, so its groups cannot be followed")
-    parts = one.declare(run.known)
+    parts = find(name).declare(run.known)
     found = parts[part or next(iter(parts))].fraction(run.reducer)
     if found is None:
         raise NotEnoughData(f"{name} is not made of totals that add up over groups")
     return found
-
-
-def run_by(dataset: Dataset, by: str, periods: int) -> Run:
-    """What is known today, broken down by a dimension."""
-    return Runs(dataset, window_of(dataset, periods), Asked(dataset.as_of, by))["now"][0]
 
 
 def usual(of: Fraction, before: Sequence[int], judged: int, length: np.ndarray) -> Fraction:
@@ -114,18 +105,19 @@ class Alarm:
     length: np.ndarray
 
 
-def likeliest(dataset: Dataset, alarms: Sequence[Alarm], periods: int) -> list[Cause | None]:
+def likeliest(runs: Runs, alarms: Sequence[Alarm]) -> list[Cause | None]:
     """For each alarm the cause with the most surprise over all dimensions; None where no dimension tells."""
     best: list[tuple[float, Cause | None]] = [(0.0, None)] * len(alarms)
-    for by in DIMENSIONS:
-        run = run_by(dataset, by, periods)
-        for k, alarm in enumerate(alarms):
-            try:
-                of = made_of(run, alarm.name, alarm.part)
-            except NotEnoughData:
-                continue
-            found = cause(usual(of.last(periods), alarm.before, alarm.judged, alarm.length), by)
-            best[k] = max(best[k], found or (0.0, None), key=lambda pair: pair[0])
+    with runs.busy:
+        for by in DIMENSIONS:
+            run = runs.by(by)
+            for k, alarm in enumerate(alarms):
+                try:
+                    of = made_of(run, alarm.name, alarm.part).last(runs.window.shown)
+                except NotEnoughData:
+                    continue
+                found = cause(usual(of, alarm.before, alarm.judged, alarm.length), by)
+                best[k] = max(best[k], found or (0.0, None), key=lambda pair: pair[0])
     return [one for _, one in best]
 
 

@@ -13,7 +13,8 @@ from kpis.measures.core import intervals
 from kpis.measures.core.grid import Grid
 from kpis.measures.core.known import Known
 from kpis.measures.core.quantity import Quantity
-from kpis.measures.core.rows import Panel, Reducer, Rows, Scan, Span
+from kpis.measures.core.rows import Panel, Reducer, Rows, Scan, yes
+from kpis.measures.core.tables import EACH
 from kpis.measures.core.totals import Count
 
 
@@ -43,36 +44,50 @@ class CustomerStates:
         raise NotEnoughData("needs table customers, column churned_at", way_out="Or upload orders or subscriptions")
 
     @property
-    def days(self) -> tuple[int, ...]:
-        """The whole days whose state is asked for: before each period, and its last known day."""
-        spans = self.known.window.spans
-        return tuple(sorted({day for span in spans for day in (span.start - 1, span.known)}))
-
-    @property
     def frame(self) -> nw.LazyFrame:
-        """One row a customer: ``account_id``, ``first_n``, and ``on_<day>`` 0/1 for each of ``days``."""
+        """One row a customer and period ``p``: ``account_id``, ``first_n``, 0/1 ``before`` (as it began) and ``after``.
+
+        ``after`` is the state at the end of the period's last known day.
+        """
         return self.known.once("customer states", lambda: self.known.kept(self._frame()))
 
     def _frame(self) -> nw.LazyFrame:
         source, known = self.source, self.known
         if source == "customers":
-            rows = known.frame("customers").with_columns(first_n=nw.col("first_order_at_n"))
-            return rows.with_columns(**{_on(day): _flag(_active_customer(day)) for day in self.days})
+            rows = known.in_each_period(known.frame("customers").with_columns(first_n=nw.col("first_order_at_n")))
+            return rows.with_columns(
+                before=yes(_active_customer(EACH.start - 1)), after=yes(_active_customer(EACH.known))
+            )
         if source == "subscriptions":
-            rows = known.frame("subscriptions").filter(nw.col("mrr") > 0).with_columns(first_n=nw.col("start_n"))
-            active = {_on(day): _flag(running(day)) for day in self.days}
+            rows, there = known.frame("subscriptions").filter(nw.col("mrr") > 0), running
+            rows = rows.with_columns(first_n=nw.col("start_n"))
         else:
-            rows, lapse = purchases(known), known.definitions.lapsed_after_days
-            bought = nw.col("bought_n")
-            rows = rows.with_columns(first_n=bought)
-            active = {_on(day): _flag((bought <= day) & (bought > day - lapse)) for day in self.days}
-        rows = rows.filter(~nw.col("account_id").is_null()).with_columns(**active)
-        return rows.group_by("account_id").agg(nw.col("first_n").min(), *[nw.col(_on(day)).max() for day in self.days])
+            rows, there = purchases(known).with_columns(first_n=nw.col("bought_n")), self._bought_lately
+        rows = known.in_each_period(rows.filter(~nw.col("account_id").is_null()))
+        rows = rows.with_columns(before=yes(there(EACH.start - 1)), after=yes(there(EACH.known)))
+        states = rows.group_by("account_id", "p", "p_start", "p_known")
+        return states.agg(nw.col("first_n").min(), nw.col("before").max(), nw.col("after").max())
+
+    def _bought_lately(self, day: nw.Expr) -> nw.Expr:
+        bought, lapse = nw.col("bought_n"), self.known.definitions.lapsed_after_days
+        return (bought <= day) & (bought > day - lapse)
 
     @property
     def panel(self) -> Panel:
         """``at_start``, ``at_end``, ``kept``, ``lost``, ``gained``, ``is_new``, ``lapsed``, ``back`` of each period."""
-        return self.known.once("customer panel", lambda: Panel(self.frame, "customers", _changes))
+        return self.known.once("customer panel", lambda: Panel(self.frame.with_columns(**_changes()), "customers"))
+
+    @property
+    def first_orders(self) -> nw.LazyFrame:
+        """One row a customer: ``account_id``, ``first_n``."""
+        return self.frame.filter(nw.col("p") == 0).select("account_id", "first_n")
+
+    @property
+    def today(self) -> Rows:
+        """The customers of the as-of day, on it."""
+        last = len(self.known.window.periods) - 1
+        here = self.frame.filter((nw.col("p") == last) & (nw.col("after") == 1))
+        return Rows(here.with_columns(today_n=nw.lit(self.known.today)), "customers", "today_n")
 
     def count(self, column: str) -> Count:
         """How many customers have the flag."""
@@ -88,39 +103,30 @@ def purchases(known: Known) -> nw.LazyFrame:
     return known.won.frame.select("account_id", bought_n=nw.col("closed_at_n"), money=nw.col("amount").fill_null(0.0))
 
 
-def running(day: int) -> nw.Expr:
+def running(day: nw.Expr) -> nw.Expr:
     """Whether a subscription runs on ``day``: its end is its last day."""
     return (nw.col("start_n") <= day) & (nw.col("end_n").is_null() | (nw.col("end_n") >= day))
 
 
-def _active_customer(day: int) -> nw.Expr:
+def _active_customer(day: nw.Expr) -> nw.Expr:
     churned, back = nw.col("churned_at_n"), nw.col("reactivated_at_n")
     stays = churned.is_null() | (churned > day)
     returned = (back <= day) & (back >= churned)
     return (nw.col("first_order_at_n") <= day) & (stays | returned.fill_null(False))
 
 
-def _on(day: int) -> str:
-    return f"on_{day}".replace("-", "m")
-
-
-def _flag(condition: nw.Expr) -> nw.Expr:
-    return nw.when(condition).then(1).otherwise(0)
-
-
-def _changes(span: Span) -> dict[str, nw.Expr]:
-    start, end = nw.col(_on(span.start - 1)) == 1, nw.col(_on(span.known)) == 1
-    first = nw.col("first_n")
-    known_before = first < span.start
+def _changes() -> dict[str, nw.Expr]:
+    start, end, first = nw.col("before") == 1, nw.col("after") == 1, nw.col("first_n")
+    known_before = first < EACH.start
     return {
-        "at_start": _flag(start),
-        "at_end": _flag(end),
-        "kept": _flag(start & end),
-        "lost": _flag(start & ~end),
-        "gained": _flag(~start & end),
-        "is_new": _flag((first >= span.start) & (first <= span.known)),
-        "lapsed": _flag(known_before & ~start),
-        "back": _flag(known_before & ~start & end),
+        "at_start": yes(start),
+        "at_end": yes(end),
+        "kept": yes(start & end),
+        "lost": yes(start & ~end),
+        "gained": yes(~start & end),
+        "is_new": yes((first >= EACH.start) & (first <= EACH.known)),
+        "lapsed": yes(known_before & ~start),
+        "back": yes(known_before & ~start & end),
     }
 
 
@@ -187,5 +193,5 @@ def squares(x: str, y: str, left: nw.Expr, right: nw.Expr) -> dict[str, nw.Expr]
     """The columns that PanelRatio sums; a row counts where ``right`` is above 0."""
     return {
         x: left, y: right, f"{x}_2": left * left, f"{x}_{y}": left * right, f"{y}_2": right * right,
-        "one": nw.when(right > 0).then(1).otherwise(0),
+        "one": yes(right > 0),
     }  # fmt: skip

@@ -9,6 +9,7 @@ import narwhals.stable.v2 as nw
 
 from kpis.dataset import Dataset
 from kpis.errors import NotEnoughData
+from kpis.schema import TABLES
 
 DIMENSIONS = ("segment", "region", "owner", "channel", "campaign", "source", "product")
 """Every measure can be asked for these; its rows decide which they have."""
@@ -97,13 +98,18 @@ def group_by_dimension(
     ``source`` gives another table's frame. NotEnoughData when no route leads from the table to the dimension.
     """
     every = ROUTES.get(table, {}).get(dimension, ())
-    # Rows that were made of a table, such as sums by seller, have lost most of its columns.
-    routes = [route for route in every if (route if isinstance(route, str) else route.key) in frame.columns]
+    # Rows that were made of a table have lost most of its columns: what they still name finds them again.
+    key = TABLES[table].key if table in TABLES else ()
+    named = len(key) == 1 and key[0] in frame.columns
+    routes = [route for route in every if named or _column(route) in frame.columns]
     for route in routes:
+        if not dataset.has(table, _column(route)):
+            continue
         if isinstance(route, str):
-            if dataset.has(table, route):
-                return frame.with_columns(group=nw.col(route).fill_null(NOT_GIVEN))
-        elif dataset.has(table, route.key) and dataset.has(route.table, route.match, route.column):
+            frame = _with_column(frame, source(table), key, route)
+            return frame.with_columns(group=nw.col(route).fill_null(NOT_GIVEN))
+        if dataset.has(route.table, route.match, route.column):
+            frame = _with_column(frame, source(table), key, route.key)
             other = source(route.table).filter(~nw.col(route.match).is_null())
             other = other.select(looked_up=nw.col(route.match), group=nw.col(route.column))
             joined = frame.join(other, left_on=route.key, right_on="looked_up", how="left")
@@ -115,3 +121,16 @@ def group_by_dimension(
         f"table {table}, column {first}" if isinstance(first, str) else f"table {first.table}, column {first.column}"
     )
     raise NotEnoughData(f"needs {column}", way_out=f"Add it to break down by {dimension}")
+
+
+def _column(route: str | Via) -> str:
+    """The column of its own table that a route starts from."""
+    return route if isinstance(route, str) else route.key
+
+
+def _with_column(frame: nw.LazyFrame, whole: nw.LazyFrame, key: tuple[str, ...], column: str) -> nw.LazyFrame:
+    """The frame with a column of the table it was made of."""
+    if column in frame.columns:
+        return frame
+    lookup = whole.select(looked_up_key=nw.col(key[0]), **{column: nw.col(column)})
+    return frame.join(lookup, left_on=key[0], right_on="looked_up_key", how="left")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 import pandas as pd
@@ -12,15 +12,13 @@ import pandas as pd
 from kpis.dataset import Dataset
 from kpis.errors import NotEnoughData
 from kpis.measures.core.forecast_view import ForecastView
-from kpis.measures.core.grid import Grid, joined
-from kpis.measures.core.quantity import Missing, Quantity
+from kpis.measures.core.grid import Grid
+from kpis.measures.core.quantity import Quantity
 from kpis.measures.core.rows import Window
 from kpis.measures.core.runs import Run, Runs, runs_of
+from kpis.measures.core.states import store_first
 from kpis.measures.registry import Measure, find, measures
 from kpis.periods import Period
-
-WORKERS = 2
-"""Queries that run while others are being written."""
 
 LOW_SAMPLE = 20
 """Below this n a value is marked."""
@@ -134,63 +132,57 @@ def evaluate(
 
     Without ``parts`` the headlines alone: what an overview of all measures shows.
 
-    One draw of ``rng`` seeds every bootstrap, so that a number does not depend on what else was
-    asked for. Measures of today's pipeline show what the forecast adds where a ``forecast`` is given. What
-    was counted and summed is remembered with the dataset, so that the same question, or another measure of it,
-    is answered at once.
+    One draw of ``rng`` seeds every bootstrap. Measures of today's pipeline show what the forecast adds where a
+    ``forecast`` is given. What was counted and summed is remembered with the dataset, so that the same question, or
+    another measure of it, is answered at once.
 
     Raises
     ------
     UnknownMeasure
         For a name that no measure has.
     """
-    chosen = [find(name) for name in names] if names is not None else list(measures().values())
-    runs = runs_of(dataset, periods, by, int(rng.integers(2**62)))
-    window = runs.window
-    with runs.busy:
-        runs["now"][0].reducer.forecast = forecast
-        declared = [(one, _declare(one, runs[one.at], parts=parts)) for one in chosen]
-        with ThreadPoolExecutor(WORKERS) as pool:
-            for run in runs.made():
-                run.reducer.begin(run.known.cursor, pool)
-            return [_result(one, there, runs, window) for one, there in declared]
+    return evaluated(runs_of(dataset, periods, rng), names, by=by, parts=parts, forecast=forecast)
 
 
-def _declare(one: Measure, runs: tuple[Run, ...], *, parts: bool) -> list[dict[str, Quantity]] | NotEnoughData:
-    """The parts on each day, their scans planned; or what is missing.
-
-    A past day may lack what the as-of day has: its values are then missing, with the reason.
-    """
-    declared: list[dict[str, Quantity]] = []
-    for run in runs:
-        try:
-            there = one.declare(run.known)
-        except NotEnoughData as error:
-            if run is runs[-1]:
-                return error
-            there = {}
-        if not parts:
-            there = dict(list(there.items())[:1])
-        for quantity in there.values():
-            for scan in quantity.scans():
-                run.reducer.plan(scan)
-        declared.append(there)
-    return declared
-
-
-def _result(
-    one: Measure,
-    declared: list[dict[str, Quantity]] | NotEnoughData,
+def evaluated(
     runs: Runs,
-    window: Window,
-) -> Result:
+    names: Iterable[str] | None = None,
+    *,
+    by: str = "",
+    parts: bool = True,
+    forecast: ForecastView | None = None,
+) -> list[Result]:
+    """As ``evaluate``, of what is known and was counted already."""
+    chosen = [find(name) for name in names] if names is not None else list(measures().values())
+    with runs.busy:
+        run = runs.by(by)
+        run.reducer.forecast = forecast
+        if names is None:
+            store_first(run.known)
+        declared = [(one, _declare(one, run, parts=parts)) for one in chosen]
+        there = [quantity for _, found in declared if isinstance(found, dict) for quantity in found.values()]
+        with run.fetching(scan for quantity in there for scan in quantity.scans()):
+            return [_result(one, found, run) for one, found in declared]
+
+
+def _declare(one: Measure, run: Run, *, parts: bool) -> dict[str, Quantity] | NotEnoughData:
+    """The parts, the headline alone where no others are wanted; or what is missing."""
+    try:
+        found = one.declare(run.known)
+    except NotEnoughData as error:
+        return error
+    return found if parts else dict(islice(found.items(), 1))
+
+
+def _result(one: Measure, declared: dict[str, Quantity] | NotEnoughData, run: Run) -> Result:
+    window = run.known.window
     shown, whole = window.periods[-window.shown :], window.whole[-window.shown :]
     if isinstance(declared, NotEnoughData):
         return Result(one, declared.problem, shown, whole)
     parts: dict[str, Part] = {}
-    for name in declared[-1]:
+    for name, quantity in declared.items():
         try:
-            parts[name] = _part(name, declared, runs[one.at], window)
+            parts[name] = _part(name, quantity, run)
         except NotEnoughData as error:
             if not parts:
                 return Result(one, error.problem, shown, whole)
@@ -198,20 +190,15 @@ def _result(
     return Result(one, _status(next(iter(parts.values()))), shown, whole, parts)
 
 
-def _part(name: str, declared: list[dict[str, Quantity]], runs: tuple[Run, ...], window: Window) -> Part:
-    grids = []
-    for there, run in zip(declared, runs, strict=True):
-        quantity = there.get(name, Missing("not known on that day"))
-        grids.append(run.reducer.grid(quantity))
-    grid = joined(grids)
-    quantity = declared[-1][name]
+def _part(name: str, quantity: Quantity, run: Run) -> Part:
+    window, grid = run.known.window, run.reducer.grid(quantity)
     change = grid.value - grid.earlier(1).value
     if quantity.additive and not window.whole[-1]:
         change[:, -1] = np.nan
     last = slice(-window.shown, None)
     grid = grid.per_period(lambda array: array[:, last])
     rows = quantity.rows()
-    over = getattr(rows, "over", "") or getattr(quantity, "over", "") or runs[-1].reducer.by
+    over = getattr(rows, "over", "") or getattr(quantity, "over", "") or run.reducer.by
     return Part(
         name,
         quantity.unit,

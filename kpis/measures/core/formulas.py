@@ -42,7 +42,7 @@ def growth_of(grid: Grid, window: Window, back: int, *, total: bool = True) -> G
     ratio = quotient(grid, grid.earlier(back), "the earlier period is not above 0")
     unfinished = np.broadcast_to(~window.whole & total, grid.shape)
     value = np.where(unfinished, np.nan, ratio.value - 1)
-    why = np.where(unfinished, NOT_OVER, ratio.reason)
+    why = np.where(unfinished & (ratio.reason == ""), NOT_OVER, ratio.reason)
     return Grid.of(grid.groups, value, ratio.n, low=ratio.low - 1, high=ratio.high - 1, why=why)
 
 

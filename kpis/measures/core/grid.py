@@ -126,19 +126,3 @@ def first_reason(*grids: Grid) -> np.ndarray:
     for grid in grids:
         reason = np.where(reason == "", grid.reason, reason)
     return reason
-
-
-def joined(parts: list[Grid]) -> Grid:
-    """Grids of one quantity at successive periods, side by side."""
-    groups = union(*parts)
-    parts = [part.on(groups) for part in parts]
-
-    def beside(name: str) -> np.ndarray:
-        return np.concatenate([getattr(part, name) for part in parts], axis=1)
-
-    names = {name for part in parts for name in part.extra}
-    extra = {
-        name: np.concatenate([part.extra.get(name, np.full(part.shape, np.nan)) for part in parts], axis=1)
-        for name in sorted(names)
-    }
-    return Grid(groups, beside("value"), beside("n"), beside("low"), beside("high"), beside("reason"), extra)

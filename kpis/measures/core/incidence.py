@@ -140,21 +140,19 @@ class Incidence(Quantity):
     _scan: Scan = field(init=False)
 
     def __post_init__(self) -> None:
-        start = nw.col(self.of.day)
-        came = nw.col(self.arrived)
-        went = nw.col(self.left) if self.left else nw.lit(None, dtype=nw.Int64)
-        first = nw.when(~came.is_null() & (went.is_null() | (came <= went))).then(nw.lit(ARRIVED))
-        kind = first.otherwise(nw.when(~went.is_null()).then(nw.lit(LEFT)).otherwise(nw.lit(CENSORED)))
-        rows = self.of.also(kind=kind)
-        end = (
-            nw.when(nw.col("kind") == ARRIVED)
-            .then(came)
-            .otherwise(nw.when(nw.col("kind") == LEFT).then(went).otherwise(nw.lit(self.today)))
-        )
-        rows = rows.also(lag=end - start)
-        # An arrival dated before the start is an error of the record, reported at intake: it counts as at once.
-        rows = rows.also(lag=nw.when(nw.col("lag") < 0).then(0).otherwise(nw.col("lag")))
+        rows = self.of.once(("followed", self.arrived, self.left), self._followed)
         object.__setattr__(self, "_scan", Scan(rows, ("rows",), ("lag", "kind")))
+
+    def _followed(self) -> Rows:
+        """The rows with ``kind``, how each stands, and ``lag``, the days until it arrived, left or was last seen."""
+        start, came = nw.col(self.of.day), nw.col(self.arrived)
+        went = nw.col(self.left) if self.left else nw.lit(None, dtype=nw.Int64)
+        arrived = ~came.is_null() & (went.is_null() | (came <= went))
+        gone = ~arrived & ~went.is_null()
+        end = nw.when(arrived).then(came).otherwise(nw.when(gone).then(went).otherwise(nw.lit(self.today)))
+        kind = nw.when(arrived).then(ARRIVED).otherwise(nw.when(gone).then(LEFT).otherwise(CENSORED))
+        # An arrival dated before the start is an error of the record, reported at intake: it counts as at once.
+        return self.of.also(kind=kind, lag=nw.when(end < start).then(0).otherwise(end - start))
 
     @property
     def chart(self) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from scipy import special, stats
 
@@ -11,6 +13,9 @@ TAIL = (1 - LEVEL) / 2
 DRAWS = 400
 _SINGLE, _BINS = 24, 48
 """Atoms of a bootstrap: the furthest values on each side stand alone, the rest in bins of equal count."""
+_ATOMS = 2 * _SINGLE + _BINS
+_FEW = 30
+"""Up to so many rows an atom is drawn from its Poisson distribution, beyond from the normal one close to it."""
 
 
 def wilson(successes: np.ndarray, trials: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -86,8 +91,32 @@ def _atoms(residual: np.ndarray) -> np.ndarray:
     return np.where(rank < _SINGLE, rank, np.where(rank >= len(residual) - _SINGLE, last, middle))
 
 
+class Resamples:
+    """How often the rows of an atom count in each of DRAWS resamples: Poisson with their number as mean.
+
+    Drawn once and used for every sample: an interval depends on its rows and the seed alone.
+    """
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        rows = np.arange(_FEW + 1)[:, None, None]
+        self._few = rng.poisson(rows, (_FEW + 1, _ATOMS, DRAWS)).astype(float)
+        self._many = rng.standard_normal((_ATOMS, DRAWS))
+
+    def counts(self, size: np.ndarray) -> np.ndarray:
+        """Counts of atoms of ``size`` rows, at most _ATOMS of them: shape (atoms, DRAWS)."""
+        few = self._few[np.minimum(size, _FEW).astype(int), np.arange(len(size))]
+        many = size[:, None] + np.sqrt(size)[:, None] * self._many[: len(size)]
+        return np.where(size[:, None] <= _FEW, few, many)
+
+
+@lru_cache(maxsize=2)
+def resamples(seed: int) -> Resamples:
+    """The resamples that start from a seed."""
+    return Resamples(np.random.default_rng(seed))
+
+
 def bootstrap_ratio(
-    numerator: np.ndarray, denominator: np.ndarray, counts: np.ndarray, rng: np.random.Generator
+    numerator: np.ndarray, denominator: np.ndarray, counts: np.ndarray, drawn: Resamples
 ) -> tuple[float, float]:
     """Percentile interval of Σ numerator ÷ Σ denominator over resampled rows (Poisson bootstrap).
 
@@ -101,30 +130,30 @@ def bootstrap_ratio(
     ratio = (numerator * counts).sum() / total
     atom = _atoms(numerator - ratio * denominator)
     size = np.bincount(atom, counts)
-    top = np.bincount(atom, numerator * counts) / size
-    bottom = np.bincount(atom, denominator * counts) / size
-    weights = rng.poisson(size, (DRAWS, len(size)))
-    below = weights @ bottom
-    drawn = (weights @ top)[below != 0] / below[below != 0]
-    if not len(drawn):
-        return np.nan, np.nan
-    low, high = np.quantile(drawn, (TAIL, 1 - TAIL))
-    return float(low), float(high)
+    weights = drawn.counts(size)
+    top = (np.bincount(atom, numerator * counts) / size) @ weights
+    bottom = (np.bincount(atom, denominator * counts) / size) @ weights
+    return _percentiles(top[bottom != 0] / bottom[bottom != 0])
 
 
-def bootstrap_mean(values: np.ndarray, counts: np.ndarray, rng: np.random.Generator) -> tuple[float, float]:
+def bootstrap_mean(values: np.ndarray, counts: np.ndarray, drawn: Resamples) -> tuple[float, float]:
     """Percentile interval of the mean of resampled rows."""
-    return bootstrap_ratio(values, np.ones_like(values), counts, rng)
+    return bootstrap_ratio(values, np.ones_like(values), counts, drawn)
 
 
-def bootstrap_sum(values: np.ndarray, counts: np.ndarray, rng: np.random.Generator) -> tuple[float, float]:
+def bootstrap_sum(values: np.ndarray, counts: np.ndarray, drawn: Resamples) -> tuple[float, float]:
     """Percentile interval of a total whose number of rows is itself left to chance (compound Poisson)."""
     if counts.sum() < 2:
         return np.nan, np.nan
     atom = _atoms(values)
     size = np.bincount(atom, counts)
-    mean = np.bincount(atom, values * counts) / size
-    drawn = rng.poisson(size, (DRAWS, len(size))) @ mean
+    return _percentiles((np.bincount(atom, values * counts) / size) @ drawn.counts(size))
+
+
+def _percentiles(drawn: np.ndarray) -> tuple[float, float]:
+    """The ends between which LEVEL of the draws lie."""
+    if not len(drawn):
+        return np.nan, np.nan
     low, high = np.quantile(drawn, (TAIL, 1 - TAIL))
     return float(low), float(high)
 

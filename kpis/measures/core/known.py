@@ -7,27 +7,17 @@ from functools import cached_property
 import narwhals.stable.v2 as nw
 
 from kpis.measures.core.rows import Rows
-from kpis.measures.core.tables import Tables, is_one_of
+from kpis.measures.core.tables import Tables, earliest, is_one_of
 
 SLIM = (
     "opportunity_id",
-    "account_id",
-    "owner",
-    "team",
-    "region",
-    "segment",
-    "product",
-    "type",
-    "source",
-    "campaign_id",
-    "lead_id",
     "stage",
-    "forecast_category",
     "amount",
     "created_at_n",
     "expected_close_n",
     "closed_at_n",
     "qualified_day",
+    "flagged",
     "is_won",
     "is_lost",
     "is_open",
@@ -49,7 +39,10 @@ class Known(Tables):
 
     @cached_property
     def opportunities(self) -> nw.LazyFrame:
-        """Opportunities with 0/1 ``is_won``, ``is_lost``, ``is_open``, ``no_decision``, and ``qualified_day``."""
+        """Opportunities: ``qualified_day`` and 0/1 ``is_won``, ``is_lost``, ``is_open``, ``no_decision``, ``flagged``.
+
+        A deal is ``flagged`` while the stage it is in counts as qualified: what the open qualified pipeline is made of.
+        """
         status = nw.col("status")
         decided_nothing = is_one_of("lost_reason", self.definitions.no_decision) & (status == "lost")
         flags = {"is_won": status == "won", "is_lost": status == "lost", "is_open": status == "open"}
@@ -57,7 +50,7 @@ class Known(Tables):
         deals = self.frame("opportunities").with_columns(
             **columns, no_decision=nw.when(decided_nothing).then(1).otherwise(0)
         )
-        return self.kept(self.with_qualified_day(deals))
+        return self.kept(self._flagged(self.with_qualified_day(deals), self.qualified_stages))
 
     def deals(self, day: str) -> Rows:
         """Opportunities on one of their dates."""
@@ -69,7 +62,7 @@ class Known(Tables):
 
     @property
     def slim(self) -> nw.LazyFrame:
-        """Opportunities with the columns that measures of their visits, states and meetings use."""
+        """Opportunities with what measures of their visits, states and meetings use; the rest is found by their id."""
         return self.opportunities.select(*SLIM)
 
     @cached_property
@@ -99,11 +92,8 @@ class Known(Tables):
             The flagged stages in the form of ``qualified_stages``, where another rule than the shared one is asked.
         """
         stages = self.qualified_stages if stages is None else stages
-        if stages is None or not self.has("opportunities", "stage"):
-            deals = deals.with_columns(flagged=nw.lit(1))
-        else:
-            deals = deals.join(stages, on="stage", how="left")
-        passed = (nw.col("is_open") == 0) | (nw.col("flagged").fill_null(0) == 1)
+        deals = self._flagged(deals, stages)
+        passed = (nw.col("is_open") == 0) | (nw.col("flagged") == 1)
         if self.has("opportunities", "qualified_at"):
             day = nw.col("qualified_at_n")
         else:
@@ -122,6 +112,12 @@ class Known(Tables):
             return deals.with_columns(qualified_day=day).drop("flagged", "first_seen", "entered")
         return deals.with_columns(qualified_day=day).drop("flagged")
 
+    def _flagged(self, deals: nw.LazyFrame, stages: nw.LazyFrame | None) -> nw.LazyFrame:
+        """Add 0/1 ``flagged``: whether the stage a deal is in is one of ``stages``; all are, where none are known."""
+        if stages is None or not self.has("opportunities", "stage"):
+            return deals.with_columns(flagged=nw.lit(1))
+        return deals.join(stages, on="stage", how="left").with_columns(nw.col("flagged").fill_null(0))
+
     @cached_property
     def qualified(self) -> nw.LazyFrame:
         """Opportunities that ever qualified, with ``qualified_day``."""
@@ -139,13 +135,21 @@ class Known(Tables):
         """Leads with what became of their opportunities, null while it has not happened.
 
         ``deal_day`` first opportunity created, ``won_day`` first win, ``lost_day`` the last loss once none is
-        open and none was won, ``won_amount`` Σ won.
+        open and none was won, ``won_amount`` Σ won; ``dropped_day`` disqualified or archived, ``gone_day`` dropped
+        or lost, whichever came first; 0/1 ``is_mql`` and ``is_digital`` (came in by a digital channel).
         """
-        leads = self.frame("leads")
+        digital = is_one_of("channel", self.definitions.digital_channels)
+        leads = self.frame("leads").with_columns(
+            dropped_day=earliest("disqualified_at_n", "archived_at_n"),
+            is_mql=nw.when(~nw.col("mql_at_n").is_null()).then(1).otherwise(0),
+            is_digital=nw.when(digital).then(1).otherwise(0),
+        )
         linked = self.lead_links()
         if linked is None:
             empty = nw.lit(None, dtype=nw.Int64)
-            return leads.with_columns(deal_day=empty, won_day=empty, lost_day=empty, won_amount=nw.lit(0.0))
+            return leads.with_columns(
+                deal_day=empty, won_day=empty, lost_day=empty, gone_day=nw.col("dropped_day"), won_amount=nw.lit(0.0)
+            )
         deals = self.opportunities.join(linked, on="opportunity_id", how="inner", suffix="_of_lead")
         # Open and lost keep no won day: minimum and maximum pass over nulls.
         deals = deals.with_columns(
@@ -165,7 +169,7 @@ class Known(Tables):
         joined = joined.with_columns(
             lost_day=nw.when(all_lost).then(nw.col("lost_last")), won_amount=nw.col("won_amount").fill_null(0.0)
         )
-        return self.kept(joined)
+        return self.kept(joined.with_columns(gone_day=earliest("dropped_day", "lost_day")))
 
     def lead_links(self) -> nw.LazyFrame | None:
         """Pairs opportunity_id, linked_lead, from whichever side names the other; None when neither does."""

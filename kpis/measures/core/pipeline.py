@@ -14,15 +14,16 @@ from kpis.measures.core.formulas import quotient
 from kpis.measures.core.grid import Grid
 from kpis.measures.core.known import Known
 from kpis.measures.core.quantity import Quantity
-from kpis.measures.core.rows import Panel, Reducer, Span, Window
+from kpis.measures.core.rows import LEAD_IN, Panel, Reducer, Rows, Span, Window, yes
 from kpis.measures.core.states import states, states_from
+from kpis.measures.core.tables import EACH, shared
 from kpis.measures.core.totals import Stock
-from kpis.periods import Period, day_n
 
-PAST = 8
-"""Whole periods that own history is taken from."""
+PAST = LEAD_IN - 1
+"""Whole periods that own history is taken from; the pipeline ahead of the first of them is seen a period before."""
 
 
+@shared
 def pipeline(known: Known) -> Panel:
     """Open qualified money on the same day of every period, and on its first day, with what became of it.
 
@@ -30,63 +31,50 @@ def pipeline(known: Known) -> Panel:
     close in the period, the next, the next but one; ``won0`` the part of ``open0`` won later in the period;
     ``dayone`` expected in the period on its first day, ``dayone_won`` the part won in it; ``pulled_in`` open on
     the first day, expected elsewhere, won in it (``pulled_deals`` counts them, ``pulled_won`` sums what they were
-    won for); ``overdue`` open with an expected close before the day;
-    ``all_open``.
+    won for).
     """
-    calendar = known.dataset.settings.calendar
-    # A deal "omitted" from the forecast is no pipeline.
-    state = states(known).with_columns(
-        omitted=nw.when(nw.col("forecast_category").str.to_lowercase() == "omitted").then(1).otherwise(0)
+    money, close, won_on = nw.col("state_amount").fill_null(0.0), nw.col("state_close"), nw.col("closed_at_n")
+
+    def stands(day: nw.Expr) -> nw.Expr:
+        """In force and open at the end of ``day``."""
+        running = won_on.is_null() | (won_on > day)
+        return yes((nw.col("from_day") <= day) & (nw.col("until_day") > day) & running)
+
+    def within(periods_ahead: int) -> nw.Expr:
+        first, last = EACH.ahead(periods_ahead)
+        return yes((close >= first) & (close <= last))
+
+    won = (nw.col("is_won") == 1) & (won_on <= EACH.last) & (won_on >= EACH.start)
+    state = known.in_each_period(states(known)).with_columns(
+        now=stands(EACH.day),
+        first=stands(EACH.start),
+        here=within(0),
+        next_one=within(1),
+        after=within(2),
+        won=yes(won),
     )
-    money = nw.col("state_amount").fill_null(0.0)
-    close = nw.col("state_close")
-
-    def stands(day: int) -> nw.Expr:
-        """In force, qualified and open at the end of ``day``."""
-        running = nw.col("closed_at_n").is_null() | (nw.col("closed_at_n") > day)
-        in_force = (nw.col("from_day") <= day) & (nw.col("until_day") > day)
-        return in_force & running & (nw.col("qualified_day") <= day) & (nw.col("omitted") == 0)
-
-    def within(period: Period) -> nw.Expr:
-        return (close >= day_n(period.start)) & (close <= day_n(period.end))
-
-    def worth(condition: nw.Expr) -> nw.Expr:
-        return nw.when(condition).then(money).otherwise(nw.lit(0.0))
-
-    def flags(span: Span) -> dict[str, nw.Expr]:
-        here, next_one, after = (calendar.at(span.period.start, k) for k in (0, 1, 2))
-        now, first = stands(span.day), stands(span.start)
-        won_on = nw.col("closed_at_n")
-        won_here = (nw.col("is_won") == 1) & (won_on <= span.last) & (won_on >= span.start)
-        later = won_here & (won_on > span.day)
-        pulled = first & ~within(here) & won_here
-        return {
-            "deals0": nw.when(now & within(here)).then(1).otherwise(0),
-            "deals1": nw.when(now & within(next_one)).then(1).otherwise(0),
-            "deals2": nw.when(now & within(after)).then(1).otherwise(0),
-            "open0": worth(now & within(here)),
-            "open1": worth(now & within(next_one)),
-            "open2": worth(now & within(after)),
-            "won0": worth(now & within(here) & later),
-            "dayone": worth(first & within(here)),
-            "dayone_won": worth(first & within(here) & won_here),
-            "pulled_in": worth(pulled),
-            "pulled_deals": nw.when(pulled).then(1).otherwise(0),
-            "pulled_won": nw.when(pulled).then(nw.col("amount").fill_null(0.0)).otherwise(nw.lit(0.0)),
-            "overdue": worth(now & (close < span.day)),
-            "all_open": worth(now),
-        }
-
-    return Panel(state, "opportunities", flags)
+    now, first, here, won_here = (nw.col(name) for name in ("now", "first", "here", "won"))
+    deals = {f"deals{k}": now * nw.col(name) for k, name in enumerate(("here", "next_one", "after"))}
+    state = state.with_columns(**deals, pulled_deals=first * (1 - here) * won_here)
+    return Panel(
+        state.with_columns(
+            **{f"open{k}": nw.col(f"deals{k}") * money for k in range(3)},
+            won0=nw.col("deals0") * won_here * money,
+            dayone=first * here * money,
+            dayone_won=first * here * won_here * money,
+            pulled_in=nw.col("pulled_deals") * money,
+            pulled_won=nw.col("pulled_deals") * nw.col("amount").fill_null(0.0),
+        ),
+        "opportunities",
+    )
 
 
 def stock(
     known: Known, column: str, *, at: Callable[[Span], int] = lambda span: span.day, unit: str = "money"
 ) -> Stock:
     """A column of the pipeline on a day of each period."""
-    panel = known.once("pipeline", lambda: pipeline(known))
     counted = column.replace("open", "deals") if column in ("open0", "open1", "open2") else ""
-    return Stock(panel, column, unit, states_from(known), at, counted)
+    return Stock(pipeline(known), column, unit, states_from(known), at, counted)
 
 
 def past_share(column: str, of: str, known: Known) -> Quantity:
@@ -110,6 +98,14 @@ def trailing_sum(grid: Grid, window: Window) -> Grid:
             value[:, p] = np.where(np.isfinite(past).any(axis=1), np.nansum(past, axis=1), np.nan)
             n[:, p] = np.isfinite(past).sum(axis=1)
     return Grid.of(grid.groups, value, n, why="no earlier period with a known pipeline")
+
+
+@shared
+def open_today(known: Known) -> Rows:
+    """Today's open deals in a qualified stage, on today, with their ``money``: those the forecast counts as well."""
+    here = (nw.col("is_open") == 1) & (nw.col("flagged") == 1) & ~nw.col("created_at_n").is_null()
+    rows = Rows(known.opportunities.filter(here), "opportunities", "today_n")
+    return rows.also(today_n=nw.lit(known.today), money=nw.col("amount").fill_null(0.0))
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from kpis.errors import NotEnoughData
 from kpis.measures.core.bridge import Fraction
 from kpis.measures.core.grid import Grid
 from kpis.measures.core.rows import Panel, Reducer, Rows, Scan
+
+_Made = TypeVar("_Made")
 
 
 class Quantity:
@@ -76,6 +79,17 @@ def tried(build: Callable[[], Quantity]) -> Quantity:
         return build()
     except NotEnoughData as error:
         return Missing(error.problem)
+
+
+def first_of(*ways: Callable[[], _Made]) -> _Made:
+    """What the first way gives that the data support; the first way's NotEnoughData where they support none."""
+    problem: NotEnoughData | None = None
+    for way in ways:
+        try:
+            return way()
+        except NotEnoughData as error:
+            problem = problem or error
+    raise problem or NotEnoughData("needs other data")
 
 
 @dataclass(frozen=True, eq=False)

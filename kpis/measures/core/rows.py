@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import partial
+from functools import cached_property, partial
 from itertools import pairwise
 from typing import Protocol
 
@@ -23,10 +23,15 @@ from kpis.errors import NotEnoughData
 from kpis.measures.core.dimensions import NOT_GIVEN, group_by_dimension
 from kpis.measures.core.forecast_view import ForecastView
 from kpis.measures.core.grid import Grid
+from kpis.measures.core.intervals import Resamples, resamples
 from kpis.periods import Period, day_n
 
 BEFORE = -1
 """Period number of rows before the first period."""
+
+LEAD_IN = 9
+"""As many periods lead in to the first one shown: what a period's own history is taken from, so that its value does not
+depend on how many are shown."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,11 @@ class Span:
     day: int
 
 
+def yes(condition: nw.Expr) -> nw.Expr:
+    """1 where the condition is met, else 0; unknown counts as 0."""
+    return nw.when(condition).then(1).otherwise(0)
+
+
 @dataclass(frozen=True, eq=False)
 class Rows:
     """Rows of ``frame``, each on the whole day in column ``day``; rows without a day count nowhere.
@@ -106,6 +116,18 @@ class Rows:
     table: str
     day: str
     over: str = ""
+    _made: dict[tuple[str, ...], Rows] = field(default_factory=dict, init=False, repr=False)
+
+    def once(self, key: tuple[str, ...], make: Callable[[], Rows]) -> Rows:
+        """What ``make`` gives, made once: quantities of the same rows share one query."""
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]
+
+    def given(self, *columns: str) -> Rows:
+        """Only the rows in which each of the columns has a value."""
+        there = [~nw.col(column).is_null() for column in columns]
+        return self.once(("given", *columns), lambda: replace(self, frame=self.frame.filter(*there)))
 
     def where(self, condition: nw.Expr) -> Rows:
         """Only the rows that meet the condition; unknown counts as not met."""
@@ -113,7 +135,7 @@ class Rows:
 
     def flag(self, **conditions: nw.Expr) -> Rows:
         """Add 0/1 columns; unknown counts as 0."""
-        return self.also(**{name: nw.when(met).then(1).otherwise(0) for name, met in conditions.items()})
+        return self.also(**{name: yes(met) for name, met in conditions.items()})
 
     def also(self, **columns: nw.Expr) -> Rows:
         """Add columns."""
@@ -121,26 +143,19 @@ class Rows:
 
     def by(self, column: str) -> Rows:
         """The same rows, always broken down by ``column``."""
-        return replace(self, over=column)
+        return self.once(("by", column), lambda: replace(self, over=column))
 
     def on(self, day: str) -> Rows:
         """The same rows, each on another of its days."""
-        return replace(self, day=day)
+        return self.once(("on", day), lambda: replace(self, day=day))
 
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """Rows that count in several periods: ``flags`` says for each period what a row counts as.
-
-    Parameters
-    ----------
-    flags
-        From a period to named columns of whole numbers or money.
-    """
+    """Rows that count in several periods: a copy for each, with the number of the period in column ``p``."""
 
     frame: nw.LazyFrame
     table: str
-    flags: Callable[[Span], Mapping[str, nw.Expr]]
     over: str = ""
 
     def by(self, column: str) -> Panel:
@@ -175,13 +190,20 @@ class Reduced:
     groups: tuple[str, ...]
     table: pd.DataFrame
     periods: int
+    keys: tuple[str, ...] = ()
+
+    @cached_property
+    def inside(self) -> dict[str, np.ndarray]:
+        """The columns of what lies in the periods, with ``cell``, the number of each row's group and period."""
+        table = self.table[self.table["p"] >= 0]
+        columns = {name: table[name].to_numpy() for name in table}
+        return columns | {"cell": columns["g"] * self.periods + columns["p"]}
 
     def sum(self, column: str) -> np.ndarray:
-        """Total of ``column`` by group and period."""
-        inside = self.table[self.table["p"] >= 0]
-        total = np.zeros((len(self.groups), self.periods))
-        np.add.at(total, (inside["g"].to_numpy(), inside["p"].to_numpy()), inside[column].to_numpy())
-        return total
+        """Total of ``column`` by group and period; of a key, over all the rows that have it."""
+        each = self.inside[column] * self.inside["rows"] if column in self.keys else self.inside[column]
+        shape = (len(self.groups), self.periods)
+        return np.bincount(self.inside["cell"], each, shape[0] * shape[1]).reshape(shape)
 
     @property
     def begun(self) -> np.ndarray:
@@ -191,10 +213,9 @@ class Reduced:
 
     def cells(self) -> Iterator[tuple[int, int, dict[str, np.ndarray]]]:
         """``(group, period, columns)`` of each cell that has rows."""
-        inside = self.table[self.table["p"] >= 0].sort_values(["g", "p"], kind="stable")
-        columns = {name: inside[name].to_numpy() for name in inside.columns}
-        cell = columns["g"] * self.periods + columns["p"]
-        edges = [*np.flatnonzero(np.diff(cell, prepend=-1)), len(cell)]
+        order = np.argsort(self.inside["cell"], kind="stable")
+        columns = {name: values[order] for name, values in self.inside.items()}
+        edges = [*np.flatnonzero(np.diff(columns["cell"], prepend=-1)), len(order)]
         for first, last in pairwise(edges):
             part = {name: values[first:last] for name, values in columns.items()}
             yield int(part["g"][0]), int(part["p"][0]), part
@@ -214,6 +235,8 @@ class Reducer:
     ----------
     source
         Another table's frame by its name: for breakdowns by a column of another table.
+    with_period
+        From a frame and one of its whole days to the frame with the number of the day's period as ``p``.
     by, seed
         The dimension of the breakdown, and where every bootstrap starts.
     forecast
@@ -222,6 +245,7 @@ class Reducer:
 
     dataset: Dataset
     source: Callable[[str], nw.LazyFrame]
+    with_period: Callable[[nw.LazyFrame, str], nw.LazyFrame]
     window: Window
     by: str = ""
     seed: int = 0
@@ -240,14 +264,23 @@ class Reducer:
             self._grids[id(quantity)] = quantity, quantity.grid(self)
         return self._grids[id(quantity)][1]
 
-    def rng(self) -> np.random.Generator:
-        """A generator that starts alike every time: an interval does not depend on what else was asked for."""
-        return np.random.default_rng(self.seed)
+    def resamples(self) -> Resamples:
+        """What every bootstrap is drawn from."""
+        return resamples(self.seed)
 
     def plan(self, scan: Scan) -> None:
         """Note what will be asked."""
         self._alive[id(scan.rows)] = scan.rows
-        self._sums.setdefault((id(scan.rows), scan.keys), {}).update(dict.fromkeys(scan.sums or ("rows",)))
+        self._sums.setdefault(self._key(scan), {}).update(dict.fromkeys(scan.sums or ("rows",)))
+
+    def _key(self, scan: Scan) -> tuple[int, tuple[str, ...]]:
+        """What shares a query: the same rows by the same keys; sums by day serve as sums by period too."""
+        by_day = self._daily(scan.rows) and scan.keys == (scan.rows.day,)
+        return id(scan.rows), () if by_day else scan.keys
+
+    def _daily(self, rows: Rows | Panel) -> bool:
+        """Whether sums are fetched by day: where nothing is broken down, days are few enough."""
+        return isinstance(rows, Rows) and not rows.over and not self.by
 
     def begin(self, cursor: Cursor, pool: Executor) -> None:
         """Fetch what is planned and not there yet in the background, while its queries are still being written."""
@@ -263,15 +296,15 @@ class Reducer:
 
     def run(self, scan: Scan) -> Reduced:
         """The reduced table of a scan."""
-        key = (id(scan.rows), scan.keys)
         self.plan(scan)
+        key = self._key(scan)
         sums = tuple(self._sums[key])
         if self._lacks(key, sums):
             begun, table, shaped = self._begun.pop(key, ((), None, None))
             if begun == sums:
                 self._done[key] = shaped(table.result())
             else:
-                frame, schema, shaped = self._asked(scan.rows, sums, scan.keys)
+                frame, schema, shaped = self._asked(scan.rows, sums, key[1])
                 self._done[key] = shaped(collect(frame, schema))
         return self._done[key]
 
@@ -281,94 +314,59 @@ class Reducer:
 
     def _asked(self, rows: Rows | Panel, sums: tuple[str, ...], keys: tuple[str, ...]) -> _Asked:
         """The query of sums, the types it gives, and what becomes of its table."""
-        if isinstance(rows, Panel):
-            if keys:
-                raise ValueError("a panel has sums only: its rows count in several periods")
-            return self._panel_asked(rows, tuple(name for name in sums if name != "rows"))
         floats = dict.fromkeys(("rows", *sums), "float")
-        if not keys and not rows.over and not self.by:
-            return self._daily_query(rows, sums), {"p": "int", **floats}, partial(self._by_period, sums)
+        if self._daily(rows) and not keys:
+            schema = {rows.day: "float", **floats}
+            return self._daily_query(rows, sums), schema, partial(self._by_period, rows.day, sums)
         frame = self._rows_query(rows, sums, keys)
         types = frame.collect_schema() if keys else {}
         kinds = {key: "float" if types[key].is_numeric() else "category" for key in keys}
-        schema = {"p": "int", "group": "text", **kinds, **floats}
-        return frame, schema, partial(self._coded, sums=("rows", *sums))
+        group = {"group": "text"} if rows.over or self.by else {}
+        return frame, {"p": "float", **group, **kinds, **floats}, partial(self._coded, ("rows", *sums), keys=keys)
 
     def query(self, scan: Scan) -> nw.LazyFrame:
         """The query of a scan, not run."""
-        sums = tuple(dict.fromkeys(scan.sums or ("rows",)))
-        if isinstance(scan.rows, Panel):
-            return self._panel_query(scan.rows, sums)[0]
-        return self._rows_query(scan.rows, sums, scan.keys)
+        return self._rows_query(scan.rows, tuple(dict.fromkeys(scan.sums or ("rows",))), scan.keys)
 
-    def with_group(self, rows: Rows | Panel) -> tuple[nw.LazyFrame, nw.Expr]:
-        """The rows' frame and the expression of each row's group."""
+    def with_group(self, rows: Rows | Panel) -> tuple[nw.LazyFrame, dict[str, nw.Expr]]:
+        """The rows' frame and the column ``group``, where there are groups."""
         if rows.over:
-            return rows.frame, nw.col(rows.over).fill_null(NOT_GIVEN)
+            return rows.frame, {"group": nw.col(rows.over).fill_null(NOT_GIVEN)}
         if self.by:
             frame = group_by_dimension(self.dataset, self.source, rows.frame, rows.table, self.by)
-            return frame, nw.col("group")
-        return rows.frame, nw.lit("")
+            return frame, {"group": nw.col("group")}
+        return rows.frame, {}
 
-    def _rows_query(self, rows: Rows, sums: tuple[str, ...], keys: tuple[str, ...]) -> nw.LazyFrame:
+    def _rows_query(self, rows: Rows | Panel, sums: tuple[str, ...], keys: tuple[str, ...]) -> nw.LazyFrame:
         frame, group = self.with_group(rows)
         columns = {name: nw.col(name) for name in (*keys, *sums) if name != "rows"}
-        frame = frame.select(p=self._period(rows.day), group=group, rows=nw.lit(1), **columns)
+        if isinstance(rows, Panel):
+            frame = frame.select("p", **group, rows=nw.lit(1), **columns)
+        else:
+            frame = self.with_period(frame.select(**group, rows=nw.lit(1), **columns, day_n=nw.col(rows.day)), "day_n")
         totals = [nw.col(name).sum() for name in dict.fromkeys(("rows", *sums))]
-        return frame.filter(~nw.col("p").is_null()).group_by("p", "group", *keys).agg(*totals)
-
-    def _period(self, day: str) -> nw.Expr:
-        """Number of the period that a whole day falls in; null without a day or after the last one known."""
-        period = nw.when(nw.col(day).is_null() | (nw.col(day) > int(self.window.ends[-1]))).then(
-            nw.lit(None, dtype=nw.Int64)
-        )
-        for number, start in reversed(list(enumerate(self.window.starts.tolist()))):
-            period = period.when(nw.col(day) >= start).then(nw.lit(number))
-        return period.otherwise(nw.lit(BEFORE))
+        return frame.group_by("p", *group, *keys).agg(*totals)
 
     def _daily_query(self, rows: Rows, sums: tuple[str, ...]) -> nw.LazyFrame:
-        """Sums by whole day: where nothing is broken down, days are few enough to fetch."""
-        columns = {name: nw.col(name) for name in sums if name != "rows"}
-        frame = rows.frame.select(p=nw.col(rows.day), rows=nw.lit(1), **columns).filter(~nw.col("p").is_null())
-        return frame.group_by("p").agg(*[nw.col(name).sum() for name in dict.fromkeys(("rows", *sums))])
+        columns = {name: nw.col(name) for name in (rows.day, *sums) if name != "rows"}
+        frame = rows.frame.select(rows=nw.lit(1), **columns)
+        return frame.group_by(rows.day).agg(*[nw.col(name).sum() for name in dict.fromkeys(("rows", *sums))])
 
-    def _by_period(self, sums: tuple[str, ...], days: pd.DataFrame) -> Reduced:
-        """Sums by day as sums by period."""
-        table = days[days["p"] <= self.window.ends[-1]]
-        number = np.searchsorted(self.window.starts, table["p"], side="right") - 1
-        return self._coded(table.assign(p=number, group=""), ("rows", *sums))
+    def _by_period(self, day: str, sums: tuple[str, ...], days: pd.DataFrame) -> Reduced:
+        """Sums by day with the number of each day's period."""
+        table = days[days[day] <= self.window.ends[-1]]
+        number = np.searchsorted(self.window.starts, table[day], side="right") - 1
+        return self._coded(("rows", *sums), table.assign(p=number))
 
-    def _panel_query(self, panel: Panel, sums: tuple[str, ...]) -> tuple[nw.LazyFrame, list[str]]:
-        frame, group = self.with_group(panel)
-        columns = {}
-        for number, span in enumerate(self.window.spans):
-            flags = panel.flags(span)
-            columns |= {f"{name}_{number}": flags[name] for name in sums if name != "rows"}
-        frame = frame.select(group=group, rows=nw.lit(1), **columns)
-        return frame.group_by("group").agg(nw.col("rows").sum(), *[nw.col(name).sum() for name in columns]), list(
-            columns
-        )
-
-    def _panel_asked(self, panel: Panel, sums: tuple[str, ...]) -> _Asked:
-        frame, columns = self._panel_query(panel, sums)
-        schema = {"group": "text", "rows": "float", **dict.fromkeys(columns, "float")}
-
-        def tall(wide: pd.DataFrame) -> Reduced:
-            parts = [
-                pd.DataFrame(
-                    {"group": wide["group"], "p": p, "rows": wide["rows"], **{n: wide[f"{n}_{p}"] for n in sums}}
-                )
-                for p in range(len(self.window.periods))
-            ]
-            return self._coded(pd.concat(parts, ignore_index=True), ("rows", *sums))
-
-        return frame, schema, tall
-
-    def _coded(self, table: pd.DataFrame, sums: tuple[str, ...]) -> Reduced:
-        """Replace group labels by their place in the sorted list of groups."""
-        codes, labels = pd.factorize(table.pop("group"), sort=True)
-        groups = tuple(str(label) for label in labels) or ("",)
+    def _coded(self, sums: tuple[str, ...], table: pd.DataFrame, keys: tuple[str, ...] = ()) -> Reduced:
+        """Without the rows of no period, and with the place of each group in their sorted list for its label."""
+        there = table["p"].to_numpy() >= BEFORE
+        table = table if there.all() else table[there]
+        codes, groups = 0, ("",)
+        if "group" in table:
+            codes, labels = pd.factorize(table.pop("group"), sort=True)
+            groups = tuple(str(label) for label in labels) or ("",)
         # A sum over nothing but nulls is null: nothing was added.
-        columns = list(dict.fromkeys(sums))
-        table[columns] = table[columns].fillna(0.0)
-        return Reduced(groups, table.assign(g=codes), len(self.window.periods))
+        added = {name: np.nan_to_num(table[name].to_numpy()) for name in sums}
+        table = table.assign(p=table["p"].to_numpy().astype(int), g=codes, **added)
+        return Reduced(groups, table, len(self.window.periods), keys)

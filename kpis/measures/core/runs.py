@@ -1,83 +1,89 @@
-"""The days on which measures are evaluated, and what was counted on them."""
+"""What is known on a day, and what was counted of it so far by each dimension."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
 from threading import RLock
+
+import numpy as np
 
 from kpis.dataset import Dataset
 from kpis.measures.core.known import Known
-from kpis.measures.core.rows import Reducer, Window
+from kpis.measures.core.rows import LEAD_IN, Reducer, Scan, Window
 from kpis.periods import MONTHS
 
-
-@dataclass(frozen=True)
-class Asked:
-    """What was asked for: the breakdown, the seed of the bootstraps, and whether many numbers are wanted.
-
-    With ``keep`` the tables that most measures start from are stored once; without it every query names
-    the dataset's own tables.
-    """
-
-    today: date
-    by: str = ""
-    seed: int = 0
-    keep: bool = False
+WORKERS = 2
+"""Queries that run while others are being written."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One day's knowledge and the reducer for one window on it."""
+    """One day's knowledge and the reducer for one window and breakdown of it."""
 
     known: Known
     reducer: Reducer
 
-    @classmethod
-    def on(cls, dataset: Dataset, window: Window, asked: Asked) -> Run:
-        """What is known of the dataset on its as-of day."""
-        known = Known(dataset, window, keep=asked.keep and dataset.as_of == asked.today)
-        return cls(known, Reducer(dataset, known.frame, window, asked.by, asked.seed))
-
-
-def window_of(dataset: Dataset, periods: int) -> Window:
-    """The last ``periods`` periods up to the one that holds the as-of day, and the year before them."""
-    calendar, day = dataset.settings.calendar, dataset.as_of
-    back = periods - 1 + 12 // MONTHS[calendar.grain]
-    return Window(tuple(calendar.at(day, k) for k in range(-back, 1)), periods, day)
+    @contextmanager
+    def fetching(self, scans: Iterable[Scan]) -> Iterator[None]:
+        """Inside, the queries of the scans run in the background; what is asked of them twice is asked once."""
+        for scan in scans:
+            self.reducer.plan(scan)
+        with ThreadPoolExecutor(WORKERS) as pool:
+            self.reducer.begin(self.known.cursor, pool)
+            yield
 
 
 class Runs:
-    """The days measures are evaluated on, by their ``at``; made when first asked for. One caller at a time."""
+    """What is known of a window on the as-of day, and a reducer for each breakdown of it. One caller at a time.
 
-    def __init__(self, dataset: Dataset, window: Window, asked: Asked) -> None:
-        self.dataset, self.window, self._asked = dataset, window, asked
-        self._made: dict[str, tuple[Run, ...]] = {}
+    Parameters
+    ----------
+    seed
+        Where every bootstrap starts.
+    keep
+        Store the tables that most measures start from once; without it every query names the dataset's own tables.
+    """
+
+    def __init__(self, dataset: Dataset, window: Window, seed: int = 0, *, keep: bool = False) -> None:
+        self.known, self._seed = Known(dataset, window, keep=keep), seed
+        self._by: dict[str, Run] = {}
         self.busy = RLock()
 
-    def __getitem__(self, at: str) -> tuple[Run, ...]:
-        if at not in self._made:
-            self._made[at] = tuple(self._make(at))
-        return self._made[at]
+    @property
+    def window(self) -> Window:
+        """The periods asked for, and those before them."""
+        return self.known.window
 
-    def made(self) -> Iterator[Run]:
-        """Those that were asked for."""
-        for runs in self._made.values():
-            yield from runs
-
-    def _make(self, at: str) -> Iterator[Run]:
-        window, today = self.window, self.dataset.as_of
-        if at == "now":
-            yield Run.on(self.dataset, window, self._asked)
-            return
-        for period in window.periods[-window.shown :]:
-            day = min(period.end, today)
-            then = self.dataset.known_at(day)
-            yield Run.on(then, Window((period,), 1, day), self._asked)
+    def by(self, dimension: str = "") -> Run:
+        """What is counted by the dimension, undivided without one; made when first asked for."""
+        if dimension not in self._by:
+            known = self.known
+            reducer = Reducer(known.dataset, known.frame, known.with_period, known.window, dimension, self._seed)
+            self._by[dimension] = Run(known, reducer)
+        return self._by[dimension]
 
 
-def runs_of(dataset: Dataset, periods: int, by: str = "", seed: int = 0) -> Runs:
-    """The days of the last ``periods`` periods with what was counted on them so far, remembered with the dataset."""
-    asked = Asked(dataset.as_of, by, seed, keep=True)
-    return dataset.engine.remember((dataset, periods, asked), lambda: Runs(dataset, window_of(dataset, periods), asked))
+def window_of(dataset: Dataset, periods: int) -> Window:
+    """The last ``periods`` periods up to the one that holds the as-of day, and those that lead in to them."""
+    calendar, day = dataset.settings.calendar, dataset.as_of
+    back = periods - 1 + max(12 // MONTHS[calendar.grain], LEAD_IN)
+    return Window(tuple(calendar.at(day, k) for k in range(-back, 1)), periods, day)
+
+
+def run_by(dataset: Dataset, by: str, periods: int) -> Run:
+    """What is known today, broken down by a dimension; nobody else's."""
+    return Runs(dataset, window_of(dataset, periods)).by(by)
+
+
+def runs_of(dataset: Dataset, periods: int, rng: np.random.Generator) -> Runs:
+    """The last ``periods`` periods with what was counted of them so far, remembered with the dataset.
+
+    One draw of ``rng`` seeds every bootstrap, so that a number does not depend on what else was asked for.
+    """
+    seed = int(rng.integers(2**62))
+    return dataset.engine.remember(
+        (dataset, periods, seed), lambda: Runs(dataset, window_of(dataset, periods), seed, keep=True)
+    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-import narwhals.stable.v2 as nw
 import numpy as np
 
 from kpis.measures.core import intervals
@@ -72,13 +71,6 @@ def _distributed(reducer: Reducer, scan: Scan, empty: str, statistic: Callable) 
     return Grid.of(reduced.groups, value, n, low=low, high=high, why=empty)
 
 
-def _known(rows: Rows, *columns: str) -> Rows:
-    """Only rows in which every one of the columns has a value."""
-    for column in columns:
-        rows = rows.where(~nw.col(column).is_null())
-    return rows
-
-
 @dataclass(frozen=True, eq=False)
 class Amount(Quantity):
     """Σ of money over events that are left to chance, such as won deals; bootstrap interval."""
@@ -90,7 +82,7 @@ class Amount(Quantity):
     _scan: Scan = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_scan", Scan(_known(self.of, self.column), ("rows",), (self.column,)))
+        object.__setattr__(self, "_scan", Scan(self.of.given(self.column), ("rows",), (self.column,)))
 
     @property
     def additive(self) -> bool:
@@ -103,10 +95,10 @@ class Amount(Quantity):
 
     def grid(self, reducer: Reducer) -> Grid:
         """The total; 0 in a period without events after the first record."""
-        rng = reducer.rng()
+        drawn = reducer.resamples()
 
         def total(values: np.ndarray, counts: np.ndarray) -> tuple[float, float, float]:
-            return float(values @ counts), *intervals.bootstrap_sum(values, counts, rng)
+            return float(values @ counts), *intervals.bootstrap_sum(values, counts, drawn)
 
         grid = _distributed(reducer, self._scan, BEFORE_FIRST, total)
         begun = reducer.run(self._scan).begun
@@ -115,23 +107,24 @@ class Amount(Quantity):
 
     def fraction(self, reducer: Reducer) -> Fraction:
         """Money and rows."""
-        grid = reducer.grid(self)
-        return Fraction(grid.groups, grid.value, grid.n)
+        reduced = reducer.run(self._scan)
+        return Fraction(reduced.groups, reduced.sum(self.column), reduced.sum("rows"))
 
 
 @dataclass(frozen=True, eq=False)
 class Mean(Quantity):
-    """Mean of a column over rows; bootstrap interval."""
+    """Mean of a column over rows, times ``scale``; bootstrap interval."""
 
     of: Rows
     column: str
     unit: str = "money"
     empty: str = "no record in this period"
     note: str = ""
+    scale: float = 1.0
     _scan: Scan = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_scan", Scan(_known(self.of, self.column), ("rows",), (self.column,)))
+        object.__setattr__(self, "_scan", Scan(self.of.given(self.column), ("rows",), (self.column,)))
 
     def scans(self) -> Iterator[Scan]:
         """The values and how often each occurs."""
@@ -139,17 +132,17 @@ class Mean(Quantity):
 
     def grid(self, reducer: Reducer) -> Grid:
         """The mean."""
-        rng = reducer.rng()
+        drawn = reducer.resamples()
 
         def mean(values: np.ndarray, counts: np.ndarray) -> tuple[float, float, float]:
-            return float(values @ counts / counts.sum()), *intervals.bootstrap_mean(values, counts, rng)
+            return float(values @ counts / counts.sum()), *intervals.bootstrap_mean(values, counts, drawn)
 
-        return _distributed(reducer, self._scan, self.empty, mean)
+        return _distributed(reducer, self._scan, self.empty, mean).scaled(self.scale)
 
     def fraction(self, reducer: Reducer) -> Fraction | None:
         """Sum and number of rows."""
-        grid = reducer.grid(self)
-        return Fraction(grid.groups, grid.value * grid.n, grid.n, is_quotient=True)
+        reduced = reducer.run(self._scan)
+        return Fraction(reduced.groups, reduced.sum(self.column) * self.scale, reduced.sum("rows"), is_quotient=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,7 +171,7 @@ class SumRatio(Quantity):
 
     def __post_init__(self) -> None:
         pair = (self.numerator, self.denominator)
-        object.__setattr__(self, "_scan", Scan(_known(self.of, *pair), ("rows",), pair))
+        object.__setattr__(self, "_scan", Scan(self.of.given(*pair), ("rows",), pair))
 
     def scans(self) -> Iterator[Scan]:
         """The pairs of values and how often each occurs."""
@@ -186,24 +179,20 @@ class SumRatio(Quantity):
 
     def grid(self, reducer: Reducer) -> Grid:
         """The quotient of the two totals."""
-        rng = reducer.rng()
+        drawn = reducer.resamples()
 
         def quotient(top: np.ndarray, bottom: np.ndarray, counts: np.ndarray) -> tuple[float, float, float]:
             below = float(bottom @ counts)
             if below <= 0:
                 return np.nan, np.nan, np.nan
-            return float(top @ counts) / below, *intervals.bootstrap_ratio(top, bottom, counts, rng)
+            return float(top @ counts) / below, *intervals.bootstrap_ratio(top, bottom, counts, drawn)
 
         return _distributed(reducer, self._scan, self.empty, quotient)
 
     def fraction(self, reducer: Reducer) -> Fraction:
         """Both sums."""
         reduced = reducer.run(self._scan)
-        shape = (len(reduced.groups), reduced.periods)
-        top, bottom = np.zeros(shape), np.zeros(shape)
-        for g, p, cell in reduced.cells():
-            top[g, p], bottom[g, p] = (float(cell[name] @ cell["rows"]) for name in (self.numerator, self.denominator))
-        return Fraction(reduced.groups, top, bottom, is_quotient=True)
+        return Fraction(reduced.groups, reduced.sum(self.numerator), reduced.sum(self.denominator), is_quotient=True)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,11 +1,14 @@
-"""Visits of stages and past states of opportunities, from their recorded changes."""
+"""Visits of stages and past states of opportunities, from their recorded changes; what is stored of them first."""
 
 from __future__ import annotations
+
+from contextlib import suppress
 
 import narwhals.stable.v2 as nw
 import numpy as np
 
 from kpis.engine import NEVER, collect
+from kpis.errors import NotEnoughData
 from kpis.measures.core.known import Known, with_outcome_days
 from kpis.measures.core.rows import Rows
 from kpis.measures.core.tables import shared
@@ -53,14 +56,14 @@ def _open_stages_only(known: Known, frame: nw.LazyFrame) -> nw.LazyFrame:
 
 @shared
 def states(known: Known) -> nw.LazyFrame:
-    """Every state of every qualified deal, in force from ``from_day`` until before ``until_day``.
+    """Every state of a deal in a qualified stage, in force from ``from_day`` until before ``until_day``.
 
     ``state_stage``, ``state_amount`` and ``state_close`` (expected close, whole day) are as recorded then.
     Without history there is one state a deal, the present one, from today on.
     """
-    deals = known.slim.filter(~nw.col("qualified_day").is_null())
+    deals = known.slim
     if not known.dataset.has_history:
-        return deals.with_columns(
+        return deals.filter(nw.col("flagged") == 1).with_columns(
             from_day=nw.lit(known.today),
             until_day=nw.lit(NEVER),
             state_stage=nw.col("stage"),
@@ -88,7 +91,25 @@ def states(known: Known) -> nw.LazyFrame:
         state_amount=nw.coalesce(nw.col("then_amount"), nw.col("amount")),
         state_close=nw.coalesce(nw.col("then_close"), nw.col("expected_close_n")),
     )
+    if known.qualified_stages is not None:
+        qualified = known.qualified_stages.select(state_stage=nw.col("stage"), counts=nw.col("flagged"))
+        states = states.join(qualified, on="state_stage", how="inner")
     return known.kept(states)
+
+
+def store_first(known: Known) -> None:
+    """Make what most measures start from before any of them, as far as the data have it.
+
+    Each new table makes DuckDB look again at every query written before it.
+    """
+    for make in (
+        lambda: known.lead_outcomes,
+        lambda: known.won_with_lead,
+        lambda: visits(known),
+        lambda: states(known),
+    ):
+        with suppress(NotEnoughData):
+            make()
 
 
 @shared

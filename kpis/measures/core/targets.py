@@ -20,33 +20,34 @@ ADDITIVE_TARGETS = ("bookings", "new_opps", "mqls", "revenue")
 
 
 @shared
-def company_targets(known: Known) -> pd.DataFrame:
-    """The company's targets: ``day`` (first of the month or quarter), ``metric``, ``value``."""
+def company_targets(known: Known) -> dict[str, pd.DataFrame]:
+    """The company's targets by metric: ``day`` (first of the month or quarter), ``value``."""
     if not known.has("targets", "period", "metric", "value"):
-        return pd.DataFrame({"day": [], "metric": [], "value": []})
+        return {}
     frame = known.frame("targets")
     whole = nw.col("scope").is_null() | is_one_of("scope", COMPANY)
     complete = ~nw.col("period_n").is_null() & ~nw.col("metric").is_null() & ~nw.col("value").is_null()
     frame = frame.filter(whole & complete).select(
         "value", day=nw.col("period_n"), metric=nw.col("metric").str.to_lowercase()
     )
-    return collect(frame, {"day": "int", "metric": "text", "value": "float"})
+    every = collect(frame, {"day": "int", "metric": "text", "value": "float"})
+    return {metric: mine.drop(columns="metric") for metric, mine in every.groupby("metric")}
 
 
 def target(known: Known, metric: str, period: Period) -> float | None:
-    """The target of a metric in a period; None where none is set, or only for a longer span than the period."""
+    """The target of a metric in a period; None where none is set, only for a longer span, or not for each month."""
     if metric == "bookings" and period.label in known.dataset.settings.targets:
         return known.dataset.settings.targets[period.label]
-    every = company_targets(known)
-    mine = every[every["metric"] == metric]
-    days = np.sort(mine["day"].unique())
-    if len(days) > 1 and np.diff(days).min() > period.days + 3:
+    mine = company_targets(known).get(metric)
+    if mine is None:
         return None
-    inside = mine[(mine["day"] >= day_n(period.start)) & (mine["day"] <= day_n(period.end))]
-    if inside.empty:
+    day, value = mine["day"].to_numpy(), mine["value"].to_numpy()
+    starts = np.unique(day)
+    length = np.diff(starts).min() if len(starts) > 1 else period.days
+    inside = (day >= day_n(period.start)) & (day <= day_n(period.end))
+    if length > period.days + 3 or len(np.unique(day[inside])) < max(round(period.days / length), 1):
         return None
-    adds_up = metric in ADDITIVE_TARGETS
-    return float(inside["value"].sum() if adds_up else inside["value"].mean())
+    return float(value[inside].sum() if metric in ADDITIVE_TARGETS else value[inside].mean())
 
 
 def company_only(dimension: str) -> None:

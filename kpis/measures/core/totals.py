@@ -68,6 +68,7 @@ class Ledger(Quantity):
     column: str
     unit: str = "money"
     note: str = ""
+    empty: str = "nothing is booked in this period"
 
     @property
     def sampled(self) -> bool:
@@ -89,7 +90,7 @@ class Ledger(Quantity):
         entries = reduced.sum("rows")
         any_group = entries.sum(axis=0, keepdims=True) > 0
         value = np.where(any_group, reduced.sum(self.column), np.nan)
-        return Grid.of(reduced.groups, value, entries, why="nothing is booked in this period")
+        return Grid.of(reduced.groups, value, entries, why=self.empty)
 
     def fraction(self, reducer: Reducer) -> Fraction:
         """Its totals."""
@@ -174,8 +175,8 @@ class Latest(Quantity):
 
 
 @dataclass(frozen=True, eq=False)
-class Days(Quantity):
-    """How many different days (months, for monthly tables) of a period have rows."""
+class Months(Quantity):
+    """How many different months of a period have rows."""
 
     of: Rows
     unit: str = "count"
@@ -193,8 +194,7 @@ class Days(Quantity):
     def grid(self, reducer: Reducer) -> Grid:
         """The same for every group."""
         reduced = reducer.run(next(self.scans()))
-        inside = reduced.table[reduced.table["p"] >= 0]
-        value = np.zeros((1, reduced.periods))
-        for p, days in inside.groupby("p")[self.of.day].nunique().items():
-            value[0, p] = days
+        months = reduced.inside[self.of.day].astype("datetime64[D]").astype("datetime64[M]").astype(int)
+        seen = np.unique(np.stack([reduced.inside["p"], months]), axis=1)[0]
+        value = np.bincount(seen, minlength=reduced.periods)[None, :].astype(float)
         return Grid.of(("",), value, value)

@@ -10,10 +10,10 @@ import numpy as np
 from kpis.dataset import Dataset
 from kpis.measures.core.change import Alarm, Cause, likeliest
 from kpis.measures.core.control import VERDICTS, Chart, chart
-from kpis.measures.core.evaluate import Part, Result, evaluate
+from kpis.measures.core.evaluate import Part, Result, evaluated
 from kpis.measures.core.formulas import working_days
 from kpis.measures.core.rows import Window
-from kpis.measures.core.runs import window_of
+from kpis.measures.core.runs import runs_of
 from kpis.periods import MONTHS
 
 ALARMS = VERDICTS[1:4]
@@ -33,8 +33,9 @@ class Watched:
 def watch(dataset: Dataset, names: Iterable[str] | None = None, *, rng: np.random.Generator) -> list[Watched]:
     """The named measures (all when None), each with its chart and, where it gives an alarm, its likeliest cause."""
     periods = PERIODS[dataset.settings.grain]
-    found = evaluate(dataset, names, periods=periods, rng=rng, parts=False)
-    window = window_of(dataset, periods).last(periods)
+    runs = runs_of(dataset, periods, rng)
+    found = evaluated(runs, names, parts=False)
+    window = runs.window.last(periods)
     days = working_days(window)
     drawn = [
         Watched(one, charted(one.headline, window, days))
@@ -42,7 +43,7 @@ def watch(dataset: Dataset, names: Iterable[str] | None = None, *, rng: np.rando
         if one.headline is not None and one.headline.has_value
     ]
     alarms = [one for one in drawn if one.chart.verdict in ALARMS]
-    causes = likeliest(dataset, [_alarm(one, window, days) for one in alarms], periods)
+    causes = likeliest(runs, [_alarm(one, window, days) for one in alarms])
     explained = {one.result.measure.name: cause for one, cause in zip(alarms, causes, strict=True)}
     return [replace(one, cause=explained.get(one.result.measure.name)) for one in drawn]
 

@@ -1,26 +1,22 @@
-"""The engine: an embedded DuckDB behind narwhals. It counts, sums, takes minima and maxima.
-
-Rules that keep every engine's numbers equal (each comes from a measured wrong result):
-only ``narwhals.stable.v2``; day arithmetic on the whole-number companions; ``agg`` takes lengths, sums,
-minima, maxima and counts of plain columns; no ratio, rounding or quantile in here; one cursor a call;
-one ``collect`` that casts to a declared schema.
-"""
+"""What every engine does alike, and the little that each does in its own way."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor, Future
 from copy import copy
 from dataclasses import dataclass
 from itertools import count
 from threading import Lock
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Self, TypeVar
 from weakref import WeakValueDictionary, finalize
 
-import duckdb
 import narwhals.stable.v2 as nw
 import pandas as pd
 import pyarrow as pa
+
+from kpis.errors import AssumptionError
 
 Type = Literal["int", "float", "text", "category"]
 _Made = TypeVar("_Made")
@@ -33,28 +29,23 @@ NEVER = 1_000_000
 """A whole-number day no data reach (the year 4707): stands for "has not happened" where null would."""
 
 
-class Engine:
-    """One embedded database for one dataset; nothing in it is shared with another visitor.
+class Engine(ABC):
+    """Where the tables of one dataset are; what is stored in it is nobody else's.
 
-    Parameters
-    ----------
-    memory_limit
-        DuckDB's limit, such as ``"4GB"``; beyond it it works out of core.
-    threads
-        How many it may use; all by default. For a few megabytes one is faster than dividing the work.
+    An engine says what its frames come from, and how their rows are stored and fetched. Everything else asks it
+    through a cursor, in narwhals, and does not know which engine it is.
     """
 
-    def __init__(self, memory_limit: str = "4GB", threads: int | None = None) -> None:
-        config: dict[str, str | int] = {"memory_limit": memory_limit}
-        if threads:
-            config["threads"] = threads
-        self._connection = duckdb.connect(":memory:", config=config)
+    dialects: tuple[str, ...] = ()
+    """Of SQL, that its queries can be put in."""
+
+    def __init__(self) -> None:
         self._begin("")
 
     def _begin(self, layer: str) -> None:
         """Nothing is stored or remembered yet."""
         self._layer = layer
-        self._layers: dict[str, Engine] = {}
+        self._layers: dict[str, Self] = {}
         self._names: dict[str, str] = {}
         self._storing = Lock()
         self._stored: set[str] = set()
@@ -64,29 +55,69 @@ class Engine:
         self._dropped: list[str] = []
         self._numbers = count(1)
 
-    def layer(self, name: str) -> Engine:
+    @abstractmethod
+    def source(self) -> Any:
+        """What all frames of one query come from."""
+
+    @abstractmethod
+    def native(self, table: str, source: Any) -> Any:
+        """A stored table as the engine's own lazy frame."""
+
+    @abstractmethod
+    def create(self, table: str, frame: Any) -> None:
+        """Store the rows of one of the engine's own frames."""
+
+    @abstractmethod
+    def drop(self, table: str) -> None:
+        """Forget a stored table."""
+
+    @abstractmethod
+    def put(self, table: str, rows: pa.Table | pd.DataFrame) -> None:
+        """Store rows that are in this process."""
+
+    @abstractmethod
+    def text(self, frame: Any) -> str:
+        """What one of the engine's own frames asks: equal for equal questions."""
+
+    @abstractmethod
+    def prepared(self, frame: Any) -> Callable[[], pa.Table]:
+        """What fetches the rows of one of the engine's own frames, in any thread."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Free what the engine holds."""
+
+    def worded(self, dialect: str) -> Engine:
+        """The same tables behind queries in a dialect of SQL.
+
+        Raises
+        ------
+        AssumptionError
+            When this engine does not speak it.
+        """
+        raise AssumptionError(
+            f"{type(self).__name__} does not put its queries in {dialect}",
+            place="--sql",
+            way_out=f"Known: {', '.join(self.dialects) or 'none'}",
+        )
+
+    def layer(self, name: str) -> Self:
         """The same tables, except those registered or stored in the layer: there they hide the ones of their name."""
         if name not in self._layers:
             self._layers[name] = copy(self)
             self._layers[name]._begin(f"{name}_")  # noqa: SLF001 - its own
         return self._layers[name]
 
-    def execute(self, sql: str, parameters: Any = None) -> duckdb.DuckDBPyConnection:
-        """Run native SQL: for intake, which reads, casts and stores. Nothing else calls it."""
-        return self._connection.execute(sql, parameters)
-
-    def register(self, name: str, frame: Any) -> None:
-        """Store an arrow table or data frame as table ``name``."""
-        self._connection.register("_incoming", frame)
-        self._connection.execute(f'CREATE OR REPLACE TABLE "{self._layer}{name}" AS SELECT * FROM _incoming')
-        self._connection.unregister("_incoming")
+    def register(self, name: str, rows: pa.Table | pd.DataFrame) -> None:
+        """Store rows as table ``name``."""
+        self.put(self._layer + name, rows)
         self._names[name] = self._layer + name
 
     def store(self, name: str, build: Callable[[Cursor], nw.LazyFrame]) -> None:
         """Store a derived table once: the first caller builds it, the others wait and find it."""
         with self._storing:
             if name not in self._stored:
-                build(self.cursor()).to_native().create(self._layer + name)
+                self.create(self._layer + name, build(self.cursor()).to_native())
                 self._names[name] = self._layer + name
                 self._stored.add(name)
 
@@ -101,36 +132,42 @@ class Engine:
             self._remembered = [*others, found][-REMEMBERED:]
             return found[1]
 
-    def lock(self) -> None:
-        """Close the door once the files are read: no file, no network, no change of configuration."""
-        self._connection.execute("SET enable_external_access = false")
-        self._connection.execute("SET lock_configuration = true")
-
-    def close(self) -> None:
-        """Free the memory."""
-        self._connection.close()
-
-    def tables(self) -> tuple[str, ...]:
-        """Names of the stored tables."""
-        rows = self._connection.cursor().execute("SELECT table_name FROM duckdb_tables() ORDER BY 1").fetchall()
-        return tuple(row[0] for row in rows)
-
     def cursor(self) -> Cursor:
         """A cursor of its own: all frames of one query come from one cursor."""
-        return Cursor(self._connection.cursor(), self._names, self._keep)
+        return Cursor(self, self.source())
 
-    def _keep(self, query: str) -> Kept:
-        """The rows of a query, stored once for all who hold them; what nobody holds any more is dropped here."""
+    def frame(self, table: str, source: Any) -> nw.LazyFrame:
+        """A stored table of this layer, or else of the engine."""
+        return nw.from_native(self.native(self._names.get(table, table), source))
+
+    def keep(self, frame: Any) -> Kept:
+        """The rows of a frame, stored once for all who hold them; what nobody holds any more is dropped here."""
+        question = self.text(frame)
         with self._storing:
             while self._dropped:
-                self._connection.cursor().execute(f"DROP TABLE {self._dropped.pop()}")
-            kept = self._kept.get(query)
+                self.drop(self._dropped.pop())
+            kept = self._kept.get(question)
             if kept is None:
-                kept = self._kept[query] = Kept(f"_{self._layer}kept_{next(self._numbers)}")
-                self._connection.cursor().execute(f'CREATE TABLE "{kept.name}" AS {query}')
+                kept = self._kept[question] = Kept(f"_{self._layer}kept_{next(self._numbers)}")
+                self.create(kept.name, frame)
                 # Only noted when the last holder lets go: that may happen in the middle of another query.
-                finalize(kept, self._dropped.append, f'"{kept.name}"')
+                finalize(kept, self._dropped.append, kept.name)
             return kept
+
+
+class Remote(Engine):
+    """An engine whose tables lie outside this process, and are used where they are."""
+
+    @abstractmethod
+    def schema(self, table: str) -> nw.Schema:
+        """The columns of a table as they lie there; empty where there is no such table."""
+
+    @abstractmethod
+    def place(self, table: str, columns: Collection[str]) -> None:
+        """Use the named columns of a table, in the types of the dictionary; those it lacks are null, days beside dates.
+
+        Nothing is read before it is asked for.
+        """
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,35 +180,25 @@ class Kept:
 class Cursor:
     """One query's way into the engine."""
 
-    def __init__(
-        self, connection: duckdb.DuckDBPyConnection, names: Mapping[str, str], keep: Callable[[str], Kept]
-    ) -> None:
-        self._connection = connection
-        self._names = names
-        self._keep = keep
+    def __init__(self, engine: Engine, source: Any) -> None:
+        self._engine = engine
+        self._source = source
         self._held: list[Kept] = []
 
     def frame(self, table: str) -> nw.LazyFrame:
         """A lazy frame over a stored table."""
-        return nw.from_native(self._connection.table(self._names.get(table, table)))
+        return self._engine.frame(table, self._source)
 
     def keep(self, frame: nw.LazyFrame) -> nw.LazyFrame:
         """The same rows, stored for the life of this cursor: for a frame that many queries start from."""
-        copy_of = self._keep(frame.to_native().sql_query())
+        copy_of = self._engine.keep(frame.to_native())
         self._held.append(copy_of)
-        return nw.from_native(self._connection.table(copy_of.name))
+        return nw.from_native(self._engine.native(copy_of.name, self._source))
 
     def ahead(self, frame: nw.LazyFrame, schema: Mapping[str, Type], pool: Executor) -> Future[pd.DataFrame]:
-        """What ``collect`` gives, fetched in the background on a connection of its own."""
-        query, own = _narrowed(frame, schema).to_native().sql_query(), self._connection.cursor()
-
-        def fetch() -> pd.DataFrame:
-            try:
-                return _typed(own.sql(query).to_arrow_table(), schema)
-            finally:
-                own.close()
-
-        return pool.submit(fetch)
+        """What ``collect`` gives, fetched in the background."""
+        fetch = self._engine.prepared(_narrowed(frame, schema).to_native())
+        return pool.submit(lambda: _typed(fetch(), schema))
 
 
 def collect(frame: nw.LazyFrame, schema: Mapping[str, Type]) -> pd.DataFrame:

@@ -1,0 +1,83 @@
+"""Addresses of databases: written without a secret, shown without one, and told apart by their driver."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from kpis.errors import InputError
+
+if TYPE_CHECKING:
+    import sqlalchemy
+
+DRIVERS = {
+    "sqlite": ("sqlite", ""),
+    "postgres": ("postgresql+psycopg", "psycopg[binary]"),
+    "postgresql": ("postgresql+psycopg", "psycopg[binary]"),
+    "mysql": ("mysql+pymysql", "pymysql"),
+}
+"""Scheme of an address -> SQLAlchemy's driver, and the package that ships it."""
+_PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
+
+
+def shown(url: str) -> str:
+    """An address as it may be printed: without user, password and parameters."""
+    scheme, parted, _ = url.partition("://")
+    if not parted:
+        return url
+    import sqlalchemy
+
+    try:
+        address = sqlalchemy.make_url(url)
+    except (sqlalchemy.exc.ArgumentError, ValueError):
+        return f"{scheme}://..."
+    # a password with an unescaped @ ends up in the host
+    where = (address.host or "").rpartition("@")[2], address.database or ""
+    return f"{scheme.partition('+')[0]}://{'/'.join(filter(None, where))}"
+
+
+def parsed(url: str) -> sqlalchemy.URL:
+    """The address in its parts, with its driver, and with environment variables in place of their names.
+
+    ``${NAME}`` stands for an environment variable, so that a password need not be written down.
+
+    Raises
+    ------
+    InputError
+        When a variable is not set, or it is no address of a database that is known; a password is never named.
+    """
+    import sqlalchemy
+
+    missing = [name for name in _PLACEHOLDER.findall(url) if name not in os.environ]
+    if missing:
+        raise InputError(
+            f"{missing[0]} is not set",
+            place=shown(url),
+            way_out="Set it in the environment, or in .streamlit/secrets.toml for the app",
+        )
+    scheme = url.partition("://")[0]
+    try:
+        address = sqlalchemy.make_url(_PLACEHOLDER.sub(lambda found: quote(os.environ[found[1]], safe=""), url))
+        return address if "+" in scheme else address.set(drivername=DRIVERS[scheme][0])
+    except (sqlalchemy.exc.ArgumentError, ValueError, KeyError):
+        # what the error says may hold a part of the password
+        raise InputError(
+            "This is no address of a database",
+            place=shown(url),
+            way_out="Write it as postgresql://user:${PASSWORD}@host/database; signs such as @ and : in a password as "
+            "%40 and %3A",
+        ) from None
+
+
+def no_driver(url: str) -> InputError:
+    """The error for an address whose driver is not installed, with the package that ships it."""
+    package = DRIVERS[url.partition("://")[0].partition("+")[0]][1]
+    return InputError(f"The driver for {shown(url)} is not installed", way_out=f"Install it: pip install '{package}'")
+
+
+def said(error: Exception, password: object) -> str:
+    """The first line of what a driver says about an error, without the password."""
+    text = next(iter(str(getattr(error, "orig", None) or error).splitlines()), type(error).__name__)
+    return (text.replace(str(password), "***") if password else text)[:200]

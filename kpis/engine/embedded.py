@@ -1,0 +1,107 @@
+"""The embedded engine: DuckDB in memory, which intake reads files into."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+
+from kpis.engine.base import Engine
+from kpis.errors import AssumptionError
+
+
+class Embedded(Engine):
+    """One embedded database for one dataset; nothing in it is shared with another visitor.
+
+    Parameters
+    ----------
+    memory_limit
+        DuckDB's limit, such as ``"4GB"``; beyond it it works out of core.
+    threads
+        How many it may use; all by default. For a few megabytes one is faster than dividing the work.
+    """
+
+    def __init__(self, memory_limit: str = "4GB", threads: int | None = None) -> None:
+        config: dict[str, str | int] = {"memory_limit": memory_limit}
+        if threads:
+            config["threads"] = threads
+        self._connection = duckdb.connect(":memory:", config=config)
+        super().__init__()
+
+    dialects = ("duckdb", "postgres", "snowflake", "bigquery")
+
+    def worded(self, dialect: str) -> Engine:
+        """Itself, or these tables as a warehouse would have them."""
+        if dialect == "duckdb":
+            return self
+        if dialect not in self.dialects:
+            return super().worded(dialect)
+        try:
+            from kpis.engine.rehearsal import rehearsed
+        except ImportError as error:
+            raise AssumptionError(
+                f"What words queries for a warehouse is not installed ({error})",
+                place="--sql",
+                way_out="Install it: pip install 'sqlframe>=4.10,<5'",
+            ) from None
+        return rehearsed(self, dialect)
+
+    def execute(self, sql: str, parameters: Any = None) -> duckdb.DuckDBPyConnection:
+        """Run native SQL: for intake, which reads, casts and stores. Nothing else calls it."""
+        return self._connection.execute(sql, parameters)
+
+    def lock(self) -> None:
+        """Close the door once the files are read: no file, no network, no change of configuration."""
+        self._connection.execute("SET enable_external_access = false")
+        self._connection.execute("SET lock_configuration = true")
+
+    def tables(self) -> tuple[str, ...]:
+        """Names of the stored tables."""
+        rows = self._connection.cursor().execute("SELECT table_name FROM duckdb_tables() ORDER BY 1").fetchall()
+        return tuple(row[0] for row in rows)
+
+    def source(self) -> duckdb.DuckDBPyConnection:
+        """A connection of its own: a shared one fails in threads."""
+        return self._connection.cursor()
+
+    def native(self, table: str, source: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
+        """A relation."""
+        return source.table(table)
+
+    def create(self, table: str, frame: duckdb.DuckDBPyRelation) -> None:
+        """A table in memory."""
+        self._connection.cursor().execute(f'CREATE TABLE "{table}" AS {frame.sql_query()}')
+
+    def drop(self, table: str) -> None:
+        """Free its memory."""
+        self._connection.cursor().execute(f'DROP TABLE "{table}"')
+
+    def put(self, table: str, rows: pa.Table | pd.DataFrame) -> None:
+        """A table in memory."""
+        own = self._connection.cursor()
+        own.register("_incoming", rows)
+        own.execute(f'CREATE OR REPLACE TABLE "{table}" AS SELECT * FROM _incoming')
+        own.close()
+
+    def text(self, frame: duckdb.DuckDBPyRelation) -> str:
+        """Its SQL."""
+        return frame.sql_query()
+
+    def prepared(self, frame: duckdb.DuckDBPyRelation) -> Callable[[], pa.Table]:
+        """The query, for a connection of its own."""
+        query, own = frame.sql_query(), self._connection.cursor()
+
+        def fetch() -> pa.Table:
+            try:
+                return own.sql(query).to_arrow_table()
+            finally:
+                own.close()
+
+        return fetch
+
+    def close(self) -> None:
+        """Free the memory."""
+        self._connection.close()

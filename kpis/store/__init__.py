@@ -1,0 +1,7 @@
+"""What is kept between sessions: workspaces with snapshots of data, settings, scenarios, decisions and predictions."""
+
+from kpis.store.place import IN_MEMORY, Place, place
+from kpis.store.store import Store
+from kpis.store.workspace import LOCAL, Workspace
+
+__all__ = ["IN_MEMORY", "LOCAL", "Place", "Store", "Workspace", "place"]
