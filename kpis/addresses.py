@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -20,6 +22,8 @@ DRIVERS = {
 }
 """Scheme of an address -> SQLAlchemy's driver, and the package that ships it."""
 _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
+SECRETS = Path(".streamlit") / "secrets.toml"
+"""Where Streamlit keeps secrets, below the folder that the app or a command is started in."""
 
 
 def shown(url: str) -> str:
@@ -39,27 +43,27 @@ def shown(url: str) -> str:
 
 
 def parsed(url: str) -> sqlalchemy.URL:
-    """The address in its parts, with its driver, and with environment variables in place of their names.
+    """The address in its parts, with its driver, and with secrets in place of their names.
 
-    ``${NAME}`` stands for an environment variable, so that a password need not be written down.
+    ``${NAME}`` stands for an environment variable, else for an entry of Streamlit's secrets, so that a password need
+    not be written down where others read it.
 
     Raises
     ------
     InputError
-        When a variable is not set, or it is no address of a database that is known; a password is never named.
+        When a secret is not set, or it is no address of a database that is known; a password is never named.
     """
     import sqlalchemy
 
-    missing = [name for name in _PLACEHOLDER.findall(url) if name not in os.environ]
-    if missing:
-        raise InputError(
-            f"{missing[0]} is not set",
-            place=shown(url),
-            way_out="Set it in the environment, or in .streamlit/secrets.toml for the app",
-        )
+    secrets = {name: _secret(name) for name in _PLACEHOLDER.findall(url)}
+    for name, secret in secrets.items():
+        if secret is None:
+            raise InputError(
+                f"{name} is not set", place=shown(url), way_out=f"Set it in the environment, or in {SECRETS.as_posix()}"
+            )
     scheme = url.partition("://")[0]
     try:
-        address = sqlalchemy.make_url(_PLACEHOLDER.sub(lambda found: quote(os.environ[found[1]], safe=""), url))
+        address = sqlalchemy.make_url(_PLACEHOLDER.sub(lambda found: quote(str(secrets[found[1]]), safe=""), url))
         return address if "+" in scheme else address.set(drivername=DRIVERS[scheme][0])
     except (sqlalchemy.exc.ArgumentError, ValueError, KeyError):
         # what the error says may hold a part of the password
@@ -69,6 +73,17 @@ def parsed(url: str) -> sqlalchemy.URL:
             way_out="Write it as postgresql://user:${PASSWORD}@host/database; signs such as @ and : in a password as "
             "%40 and %3A",
         ) from None
+
+
+def _secret(name: str) -> str | None:
+    """A secret by its name; None when there is none."""
+    if name in os.environ:
+        return os.environ[name]
+    try:
+        found = tomllib.loads(SECRETS.read_text(encoding="utf-8")).get(name)
+    except (OSError, ValueError):
+        return None
+    return None if found is None or isinstance(found, dict | list) else str(found)
 
 
 def no_driver(url: str) -> InputError:

@@ -81,9 +81,10 @@ def loop(table: pd.DataFrame) -> None:
     """The steps from what is assumed to what is decided, each with its page and where it stands."""
     for step, place in zip(table.itertuples(), st.columns(len(table)), strict=True):
         with place.container(border=True, gap=None, height="stretch", key=f"loop_{step.step.lower()}"):
-            query = {"since": step.since.isoformat()} if step.step == "Analyse" and step.since else None
+            query = {"since": step.since.isoformat()} if step.since else None
             st.page_link(PAGES[step.step], label=f"{step.Index + 1}. {step.step}", query_params=query)
             icon = ":green[:material/check_circle:]" if step.done else ":material/radio_button_unchecked:"
+            icon = ":orange[:material/error:]" if step.since else icon
             st.markdown(small(f"{icon} {plain(step.state)}"))
 
 

@@ -24,7 +24,8 @@ from kpis.store.models import Period, Prediction
 
 TOO_EARLY, ON_TRACK, OFF, NOT_JUDGED = "too early", "on track", "off", "not judged"
 OVER, RUNNING, AHEAD = "over", "running", "ahead"
-STEPS = ("Simulate", "Predict", "Monitor", "Analyse", "Report")
+ANALYSE = "Analyse"
+STEPS = ("Simulate", "Predict", "Monitor", ANALYSE, "Report")
 """The loop: what is assumed is predicted, watched, explained when it is off, and taken into the next decision."""
 
 STATES = (
@@ -249,9 +250,9 @@ def _loop(predictions: Sequence[Prediction], rows: pd.DataFrame, scenarios: int,
         ),
         (decisions, f"{plural(decisions, 'decision')} noted" if decisions else "no decision noted"),
     )
-    return pd.DataFrame(
-        [(step, bool(n), state, since) for step, (n, state) in zip(STEPS, states, strict=True)],
-        columns=["step", "done", "state", "since"],
+    rows = [(step, bool(n), state) for step, (n, state) in zip(STEPS, states, strict=True)]
+    return pd.DataFrame(rows, columns=["step", "done", "state"]).assign(
+        since=[since if step == ANALYSE else None for step in STEPS]
     )
 
 
