@@ -6,6 +6,7 @@ Most of the time goes into the statements that store the rows of a file, so thei
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock
 
@@ -83,9 +84,12 @@ class Watch:
     def follow(self, engine: Embedded) -> None:
         """The engine whose statements do the work from now on."""
         with self._turn:
-            engine.execute("SET enable_progress_bar = true")
-            # standard output is the command's
-            self._connection = engine.execute("SET enable_progress_bar_print = false")
+            # In a notebook without ipywidgets DuckDB refuses: there the shares move from part to part only.
+            with suppress(duckdb.InvalidInputException):
+                engine.execute("SET enable_progress_bar = true")
+                # standard output is the command's
+                engine.execute("SET enable_progress_bar_print = false")
+            self._connection = engine.execute("SELECT 1")
 
     def leave(self) -> None:
         """The engine is not to be asked any more."""
