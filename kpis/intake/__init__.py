@@ -2,7 +2,7 @@
 
 from kpis.intake.accounting import Defect, FileReport, Reject
 from kpis.intake.mapping import Mapped
-from kpis.intake.reader import Intake, check, fingerprint, read
+from kpis.intake.reader import Intake, check, extend, fingerprint, read
 from kpis.intake.watch import Step, Stopped, Watch
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Stopped",
     "Watch",
     "check",
+    "extend",
     "fingerprint",
     "read",
 ]

@@ -87,7 +87,8 @@ def assemble(engine: Embedded, files: Sequence[Recognised], settings: Settings, 
     watch.begin(JOINED, "Applying the rules of opportunities", SETTLED)
     if "opportunities" in have:
         days = {n: _day_of(file, settings) for n, file in enumerate(every) if file.table == "opportunities"}
-        notes += _opportunities(engine, have, days, named, settings, result)
+        goes_on = any(file.derived and file.table == "opportunities" for file in every)
+        notes += _opportunities(engine, have, days, named, settings, result, goes_on)
     else:
         result.notes.append("There are no opportunities: the pipeline and the forecast need them")
         _one_currency(engine, have, named, settings, result)
@@ -147,13 +148,14 @@ def _opportunities(
     named: set[str],
     settings: Settings,
     result: Assembled,
+    goes_on: bool,
 ) -> list[Note]:
     """Everything that makes opportunities of rows, in the order in which one rule needs another."""
     past = "opportunity_history" in have
     agreed = stages.given(engine, settings, "stages" in have)
     says = stages.outcomes(agreed, [*stages.names(engine, past), *(s.stage for s in agreed)])
     notes = opportunities.set_status(engine, says)
-    past, said = snapshots.merge(engine, days, past)
+    past, said = snapshots.merge(engine, days, past, goes_on=goes_on)
     result.notes += said
     tables.merge_duplicates(engine, "opportunities")
     if past:

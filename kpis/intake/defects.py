@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 from fnmatch import fnmatchcase
+from operator import add
 
 import narwhals.stable.v2 as nw
 import pandas as pd
@@ -13,7 +14,7 @@ from kpis.dataset import Dataset
 from kpis.engine import Embedded, Type, collect
 from kpis.intake.accounting import Defect, FileReport
 from kpis.intake.raw import quote
-from kpis.intake.tables import aside
+from kpis.intake.tables import aside, column_names
 from kpis.intake.words import outcome
 
 _OPEN = "status = 'open'"
@@ -71,16 +72,17 @@ def find(engine: Embedded, present: Mapping[str, frozenset[str]], newest: date) 
         return []
     have = present["opportunities"]
     names = [row[0] for row in engine.execute("SELECT stage FROM stages").fetchall()]
-    found: dict[str, tuple[int, float]] = {}
-    for label, _, needs in _CHECKS:
-        if not set(needs) <= have | ({"amount"} if "amount" in needs and "list_price" in have else set()):
-            continue
-        found[label] = _count(engine, "opportunities", _condition(label, names, newest))
-    name = aside("opportunities")
-    for label, pattern in _REJECTED:
-        rows, amount = _count(engine, name, f"_why LIKE '{pattern}'")
-        found[label] = (found.get(label, (0, 0.0))[0] + rows, found.get(label, (0, 0.0))[1] + amount)
-    found[MERGED] = _count(engine, name, "_merged")
+    checks = {
+        label: _condition(label, names, newest)
+        for label, _, needs in _CHECKS
+        if set(needs) <= have | ({"amount"} if "amount" in needs and "list_price" in have else set())
+    }
+    found = _counts(engine, "opportunities", checks)
+    patterns = {pattern: f"_why LIKE '{pattern}'" for _, pattern in _REJECTED}
+    twice = "_merged AND _older IS NULL" if "_older" in column_names(engine, aside("opportunities")) else "_merged"
+    kept_out = _counts(engine, aside("opportunities"), {**patterns, MERGED: twice})
+    for label, pattern in (*_REJECTED, (MERGED, MERGED)):
+        found[label] = tuple(map(add, found.get(label, (0, 0.0)), kept_out[pattern]))
     defects = [Defect(label, rows, amount) for label, (rows, amount) in found.items() if rows]
     return sorted(defects, key=lambda d: (-abs(d.amount), -d.rows, d.defect))
 
@@ -114,6 +116,10 @@ def _condition(defect: str, stages: Sequence[str], newest: date) -> str:
     return where.format(newest=newest, closing=closing)
 
 
-def _count(engine: Embedded, name: str, where: str) -> tuple[int, float]:
-    rows, amount = engine.execute(f"SELECT count(*), coalesce(sum(amount), 0) FROM {name} WHERE {where}").fetchone()
-    return rows, float(amount)
+def _counts(engine: Embedded, name: str, conditions: Mapping[str, str]) -> dict[str, tuple[int, float]]:
+    """Rows for which each condition holds, and their money: all in one look at the table."""
+    if not conditions:
+        return {}
+    asked = [f"count(*) FILTER ({c}), coalesce(sum(amount) FILTER ({c}), 0)" for c in conditions.values()]
+    [counts] = engine.execute(f"SELECT {', '.join(asked)} FROM {name}").fetchall()
+    return {label: (counts[2 * n], float(counts[2 * n + 1])) for n, label in enumerate(conditions)}

@@ -119,12 +119,17 @@ def _is(names: list[str], state: str) -> str:
     return f"changed_field IN ({', '.join(quote(n) for n in names if field_of(n) == state) or 'NULL'})"
 
 
+def stage_days(file: Recognised) -> dict[int, str]:
+    """Columns that hold the day on which a stage was entered -> the stage."""
+    if not file.form or not file.form.entered:
+        return {}
+    pattern = re.compile(file.form.entered, re.IGNORECASE)
+    return {n: match[1].strip().strip('"') for n, name in enumerate(file.raw.header) if (match := pattern.match(name))}
+
+
 def entered(engine: Embedded, file: Recognised) -> tuple[Recognised, Recognised | None]:
     """The file with its columns of stage days marked, and the history that these columns hold."""
-    if not file.form or not file.form.entered:
-        return file, None
-    pattern = re.compile(file.form.entered, re.IGNORECASE)
-    days = {n: match[1].strip().strip('"') for n, name in enumerate(file.raw.header) if (match := pattern.match(name))}
+    days = stage_days(file)
     key = next((n for n, m in enumerate(file.mapped) if m.field == "opportunity_id"), None)
     if not days or key is None:
         return file, None

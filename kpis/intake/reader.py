@@ -17,7 +17,7 @@ import duckdb
 from kpis.dataset import Dataset
 from kpis.engine import Embedded
 from kpis.errors import InputError, TandemError
-from kpis.intake import assemble, places, recognise
+from kpis.intake import assemble, onto, places, recognise
 from kpis.intake.accounting import Defect, FileReport, Intake
 from kpis.intake.assemble import Assembled
 from kpis.intake.formats import known
@@ -61,12 +61,41 @@ def read(
         raise
 
 
-def _read(entries: Sequence[str | Path | Upload], settings: Settings, watch: Watch) -> Intake:
+def extend(
+    before: Intake,
+    files: Iterable[str | Path | Upload],
+    *,
+    settings: Settings | None = None,
+    progress: Progress | None = None,
+) -> Intake:
+    """What was read before with newer exports, without reading again what it was read from.
+
+    A newer export of the opportunities goes on with the history that the exports before it gave. An opportunity that
+    an export left out and a newer one shows again begins anew.
+
+    Raises
+    ------
+    InputError
+        As ``read``; and when the history came from a file of its own, or the new files hold one.
+    """
+    settings = settings or before.dataset.settings
+    found = _read(list(files), settings, _watch(progress), before)
+    data = replace(
+        found.dataset,
+        name=before.dataset.name,
+        fingerprint=hashlib.sha256(f"{before.dataset.fingerprint} {found.dataset.fingerprint}".encode()).hexdigest(),
+    )
+    return replace(found, dataset=data, files=(*before.files, *found.files))
+
+
+def _read(
+    entries: Sequence[str | Path | Upload], settings: Settings, watch: Watch, before: Intake | None = None
+) -> Intake:
     """Read files, and what is read like files, into the embedded engine."""
     with tempfile.TemporaryDirectory(prefix="tandem-") as scratch, ThreadPoolExecutor(1) as beside:
         sources = gather(entries, Path(scratch), settings.connection)
         print_of_files = beside.submit(fingerprint, sources, settings)
-        engine, assembled, refused = _assembled(sources, Path(scratch), settings, watch, is_one=True)
+        engine, assembled, refused = _assembled(sources, Path(scratch), settings, watch, before, is_one=True)
         try:
             reports = _in_order(sources, [*refused, *assembled.reports])
             newest = _newest(assembled, reports)
@@ -112,7 +141,7 @@ def check(
             groups[source.group].append(source)
         for number, group in enumerate(groups.values()):
             watch.within(number / len(groups), (number + 1) / len(groups))
-            engine, assembled, refused = _assembled(group, Path(scratch), settings, watch, is_one=False)
+            engine, assembled, refused = _assembled(group, Path(scratch), settings, watch, None, is_one=False)
             stack.callback(engine.close)
             reports += [*refused, *assembled.reports]
             for defect in assembled.defects:
@@ -137,7 +166,7 @@ def _digest(path: Path) -> str:
 
 
 def _assembled(
-    sources: Sequence[Source], scratch: Path, settings: Settings, watch: Watch, *, is_one: bool
+    sources: Sequence[Source], scratch: Path, settings: Settings, watch: Watch, before: Intake | None, *, is_one: bool
 ) -> tuple[Embedded, Assembled, list[FileReport]]:
     """An engine with the tables that the sources make, what they became, and the files that were refused.
 
@@ -147,12 +176,16 @@ def _assembled(
     threads = 1 if sum(s.path.stat().st_size for s in sources) < SMALL else None
     for trusting in (True, False):
         engine = Embedded(threads=threads)
+        # it would pack the tables anew after every few changes, which costs more than all the changes
+        engine.execute("SET checkpoint_threshold = '1TB'")
         watch.follow(engine)
         try:
             found, refused = _load(engine, sources, scratch, settings, watch, trusting)
+            kept = onto.tables(engine, before, found) if before else []
             if is_one:
-                _one_company(engine, found)
-            assembled = assemble.assemble(engine, recognise.link(engine, found), settings, watch)
+                _one_company(engine, [*kept, *found])
+            assembled = assemble.assemble(engine, recognise.link(engine, [*kept, *found]), settings, watch)
+            assembled.notes += onto.notes(engine, len(kept)) if kept else []
         except BaseException as error:
             watch.leave()
             engine.close()

@@ -60,8 +60,12 @@ def day_of_export(name: str, lines: Iterable[str], order: Order | None) -> date 
     return None
 
 
-def merge(engine: Embedded, days: Mapping[int, date | None], past: bool) -> tuple[bool, list[str]]:
+def merge(
+    engine: Embedded, days: Mapping[int, date | None], past: bool, *, goes_on: bool = False
+) -> tuple[bool, list[str]]:
     """Keep the newest row of each opportunity and write down what changed; whether there is history now, and notes.
+
+    With ``goes_on`` the history that is there was written here, up to the oldest of these exports.
 
     An opportunity that an older export shows open and a newer one does not show at all is set aside: nothing
     tells what became of it.
@@ -94,7 +98,7 @@ def merge(engine: Embedded, days: Mapping[int, date | None], past: bool) -> tupl
     )
     exports = [r[0] for r in engine.execute("SELECT DISTINCT day FROM _snaps ORDER BY 1").fetchall()]
     if len(exports) > 1:
-        past = _write_history(engine, past)
+        past = _write_history(engine, past, goes_on)
         _keep_newest(engine)
     engine.execute("DROP TABLE _snaps")
     engine.execute("DROP TABLE _series")
@@ -137,8 +141,10 @@ def _series(engine: Embedded, days: Mapping[int, date | None]) -> dict[int, tupl
     return {f: (g, found[f]) for f, g in group.items() if members.count(g) > 1 or f in stacked}
 
 
-def _write_history(engine: Embedded, past: bool) -> bool:
+def _write_history(engine: Embedded, past: bool, goes_on: bool) -> bool:
     """A row for every difference between an export and the one before, unless the opportunity has a history of its own."""
+    wanted = f"opportunity_id NOT IN (SELECT opportunity_id FROM {_HISTORY} WHERE opportunity_id IS NOT NULL)"
+    wanted += " OR seen_before IS NOT NULL" if goes_on else ""
     if not past:
         blank(engine, "opportunity_history")
     differs = " OR ".join(f"{c} IS DISTINCT FROM lag({c}) OVER w" for c in _STATE)
@@ -154,7 +160,7 @@ def _write_history(engine: Embedded, past: bool) -> bool:
             WHEN seen_before IS NULL AND created_at <= day AND created_at > before THEN created_at
             ELSE day END AS changed_at FROM seen WHERE seen_before IS NULL OR differs)
         SELECT -1 AS _file, row_number() OVER (ORDER BY opportunity_id, day)::INTEGER AS _line, false AS _merged, changed_at::TIMESTAMP AS _at, opportunity_id, changed_at, {", ".join(_STATE)}
-        FROM dated WHERE opportunity_id NOT IN (SELECT opportunity_id FROM {_HISTORY} WHERE opportunity_id IS NOT NULL)
+        FROM dated WHERE {wanted}
         """
     )
     return True
@@ -162,6 +168,7 @@ def _write_history(engine: Embedded, past: bool) -> bool:
 
 def _keep_newest(engine: Embedded) -> None:
     """Merge the older rows into the newest, and set aside open ones that a later export no longer shows."""
+    engine.execute(f"ALTER TABLE {_DEALS} ADD COLUMN _older BOOLEAN")
     engine.execute(
         """
         CREATE TABLE _last AS
@@ -170,7 +177,7 @@ def _keep_newest(engine: Embedded) -> None:
     )
     snap = f"coalesce(snapshot_at, (SELECT day FROM _series WHERE file = {_DEALS}._file))"
     engine.execute(
-        f"UPDATE {_DEALS} SET _merged = true FROM _last l WHERE {_DEALS}.opportunity_id = l.opportunity_id AND _why IS NULL AND _file IN (SELECT file FROM _series) AND {snap} < l.day"
+        f"UPDATE {_DEALS} SET _merged = true, _older = true FROM _last l WHERE {_DEALS}.opportunity_id = l.opportunity_id AND _why IS NULL AND _file IN (SELECT file FROM _series) AND {snap} < l.day"
     )
     newest = "(SELECT max(day) FROM _snaps n WHERE n.series = l.series)"
     gone = f"opportunity_id IN (SELECT opportunity_id FROM _last l WHERE NOT closed AND day < {newest}) AND _file IN (SELECT file FROM _series)"

@@ -115,10 +115,11 @@ def real(engine: Embedded, table: str) -> frozenset[str]:
     """The columns of a working table that are stored and can be written."""
     sql = engine.execute(f"SELECT sql FROM duckdb_tables() WHERE table_name = '{working(table)}'").fetchone()[0]
     computed = set(re.findall(r'"?(\w+)"? \w+ GENERATED', sql))
-    return frozenset(_columns(engine, working(table))) - computed
+    return frozenset(column_names(engine, working(table))) - computed
 
 
-def _columns(engine: Embedded, name: str) -> list[str]:
+def column_names(engine: Embedded, name: str) -> list[str]:
+    """The columns of a table of the engine."""
     return [row[0] for row in engine.execute(f"SELECT name FROM pragma_table_info('{name}')").fetchall()]
 
 
@@ -175,13 +176,12 @@ def _repeated(engine: Embedded, query: str) -> np.ndarray:
 
 def account(engine: Embedded, table: str) -> None:
     """Write down what became of the rows: how many of each file are accepted, and which others are set aside or merged."""
-    name, amount = working(table), ", amount" if table == "opportunities" else ""
+    name = working(table)
+    told = ["_file", "_line", "_why", "_merged", *sorted({"amount", "_older"} & {*column_names(engine, name)})]
     engine.execute(
         f"CREATE TABLE {kept(table)} AS SELECT _file, count(*) AS rows FROM {name} WHERE {ACCEPTED} GROUP BY 1"
     )
-    engine.execute(
-        f"CREATE TABLE {aside(table)} AS SELECT _file, _line, _why, _merged{amount} FROM {name} WHERE NOT ({ACCEPTED})"
-    )
+    engine.execute(f"CREATE TABLE {aside(table)} AS SELECT {', '.join(told)} FROM {name} WHERE NOT ({ACCEPTED})")
 
 
 def store(engine: Embedded, table: str) -> None:
@@ -203,7 +203,7 @@ def store(engine: Embedded, table: str) -> None:
         return
     engine.execute(f"DELETE FROM {name} WHERE NOT ({ACCEPTED})")
     own = {*spec.names, *(f"{column}_n" for column in spec.dates)}
-    for column in _columns(engine, name):
+    for column in column_names(engine, name):
         if column not in own:
             engine.execute(f'ALTER TABLE {name} DROP COLUMN "{column}"')
     engine.execute(f'ALTER TABLE {name} RENAME TO "{table}"')

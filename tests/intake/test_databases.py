@@ -14,6 +14,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from kpis import addresses
 from kpis.errors import InputError
 from kpis.intake import check, databases, read
 from kpis.intake.databases import shown
@@ -155,6 +156,20 @@ def test_a_secret_comes_from_the_environment(sqlite: Path, monkeypatch: pytest.M
     assert rows(read(["sqlite:///${CRM_FILE}"]), DEALS) == EXPECTED
     with pytest.raises(InputError, match=r"TANDEM_NOT_SET is not set \(postgresql://h/db\).*environment"):
         read(["postgresql://ana:${TANDEM_NOT_SET}@h/db"])
+
+
+def test_a_secret_is_taken_from_streamlits_file_unless_the_environment_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".streamlit").mkdir()
+    (tmp_path / ".streamlit" / "secrets.toml").write_text('TANDEM_A = "p@ss"\nTANDEM_B = 12\n[TANDEM_C]\nx = 1\n')
+    monkeypatch.chdir(tmp_path)
+    assert addresses.parsed("postgresql://${TANDEM_A}@h:${TANDEM_B}/db").username == "p@ss"
+    assert addresses.parsed("postgresql://${TANDEM_A}@h:${TANDEM_B}/db").port == 12
+    monkeypatch.setenv("TANDEM_A", "other")
+    assert addresses.parsed("postgresql://${TANDEM_A}@h/db").username == "other"
+    with pytest.raises(InputError, match=r"TANDEM_C is not set \(postgresql://h/db\).*secrets.toml"):
+        addresses.parsed("postgresql://u:${TANDEM_C}@h/db")
 
 
 def test_the_command_takes_an_address(sqlite: Path, root: Path) -> None:
