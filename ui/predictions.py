@@ -17,6 +17,8 @@ from ui.cards import plain, small
 from ui.columns import chance, column, money
 from ui.lines import line
 
+SAVED = "forecasts saved"
+
 PAGES = {
     "Simulate": "pages/meeting/what_if.py",
     "Predict": "pages/meeting/pipeline.py",
@@ -50,21 +52,33 @@ def offer(view: levers.View) -> None:
     made = prediction(view.outlook)
     workspaces.say_refused()
     with st.container(border=True), workspaces.told():
-        found = kept.same(workspaces.current(), made)
-        line("save_prediction", plain(_said(found))).button(
-            "Save this forecast", key="predict", icon=":material/bookmark_add:", disabled=found is not None,
+        said = _saved().get(kept.identity(made))
+        asked = f"Save this forecast, and Track record holds later data against it. It is {workspaces.where()}."
+        line("save_prediction", plain(said or asked)).button(
+            "Save this forecast", key="predict", icon=":material/bookmark_add:", disabled=said is not None,
             on_click=_save, args=(made,),
         )  # fmt: skip
 
 
-def _said(found: models.Prediction | None) -> str:
-    if found is None:
-        return f"Save this forecast, and Track record holds later data against it. It is {workspaces.where()}."
+def _saved() -> dict[str, str]:
+    """What is said of each saved forecast, by what it follows from.
+
+    Read when the session enters a workspace and after it has saved or deleted one: no lever asks the store. What
+    somebody else saves meanwhile is found when it is saved again, and stays as it was.
+    """
+    name = workspaces.entered()
+    if SAVED not in st.session_state or st.session_state[SAVED][0] != name:
+        st.session_state[SAVED] = name, {row.identity: _said(row) for row in kept.listed(workspaces.current())}
+    return st.session_state[SAVED][1]
+
+
+def _said(found: models.Prediction) -> str:
     return f"This forecast was saved by {found.saved_by}, {found.saved_at:%d %b %Y %H:%M} UTC, {workspaces.where()}."
 
 
 def _save(made: models.Prediction) -> None:
     """Save a prediction (a callback)."""
+    st.session_state.pop(SAVED, None)
     try:
         kept.save(workspaces.current(), made)
     except StoreError as error:
@@ -100,6 +114,7 @@ def forget(table: pd.DataFrame) -> None:
 
 def _delete(number: int) -> None:
     """Delete a prediction (a callback)."""
+    st.session_state.pop(SAVED, None)
     try:
         kept.delete(workspaces.current(), number)
     except StoreError as error:

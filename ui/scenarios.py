@@ -6,6 +6,8 @@ there and the person chooses: theirs, mine under another name, or both in one.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import streamlit as st
 
 from kpis.answers.board import Lever, to_assumptions
@@ -47,9 +49,9 @@ def keep(current: Assumptions, board: Board) -> None:
         _row(number, row, current, board)
 
 
-def chosen() -> list[str]:
-    """Which scenarios are compared: what is estimated, the current levers, and saved ones; four at most."""
-    names = [ESTIMATED, CURRENT, *saved()]
+def chosen(there: Iterable[str]) -> list[str]:
+    """Which scenarios are compared: what is estimated, the current levers, and those that are there; four at most."""
+    names = [ESTIMATED, CURRENT, *there]
     picked = st.pills(
         "Compare", names, selection_mode="multi", default=names[:2], key="compared", persist_state="session",
         help="The first is what the others are compared with; four at most.",
@@ -174,7 +176,7 @@ def _told(clash: Clash, mine: Assumptions, theirs: Assumptions, board: Board) ->
     return plain("{}: mine {}, theirs {}".format(lever.label, *values))
 
 
-def _settle(name: str, scenario: Assumptions, seen: int, board: Board) -> None:
+def _settle(name: str, scenario: Assumptions, seen: str, board: Board) -> None:
     """Save what was decided on and put the sliders there (a callback)."""
     row = _write(name, scenario, seen)
     if row is not None:

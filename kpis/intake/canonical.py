@@ -157,8 +157,8 @@ def _broken(engine: Remote, tables: Collection[str], settings: Settings) -> Iter
 def _doubled(engine: Remote, table: str, keys: tuple[str, ...]) -> Iterator[str]:
     """Whether a key is empty or comes again."""
     frame = engine.cursor().frame(table).select(*keys).with_columns(one=nw.lit(1))
-    empty = [nw.col(key).is_null() for key in keys[-1:]]
-    again = frame.group_by(*keys).agg(n=nw.col("one").sum()).filter((nw.col("n") > 1) | empty[0])
+    counted = frame.group_by(*keys).agg(n=nw.col("one").sum())
+    again = counted.filter((nw.col("n") > 1) | nw.col(keys[-1]).is_null())
     n = int(collect(again.select(nw.len().alias("n")), {"n": "int"})["n"][0])
     if n:
         yield f"{n} values of {table}.{keys[-1]} are empty or come again"

@@ -38,12 +38,12 @@ def page() -> None:
 
 def side(view: levers.View, head: DeltaGenerator) -> None:
     """Scenarios side by side, and the bridge between two of them."""
-    names = scenarios.chosen()
+    saved = scenarios.saved()
+    names = scenarios.chosen(saved)
     if not 2 <= len(names) <= MOST_SCENARIOS:
         st.markdown(f"Choose two to {MOST_SCENARIOS} scenarios to compare.")
         return
     known = {scenarios.ESTIMATED: view.baseline.outlook, scenarios.CURRENT: view.outlook}
-    saved = scenarios.saved()
     targets = view.outlook.projection.assumptions.targets
     found = [
         known[name] if name in known else view.outlook.under(saved[name].model_copy(update={"targets": targets}))
