@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, ClassVar
 
 from sqlalchemy import JSON, BigInteger, Double, ForeignKey, MetaData, String, Text, UniqueConstraint, func
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column, relationship
 
 NAME = 80
 """Characters of a name."""
@@ -38,6 +38,18 @@ class Base(DeclarativeBase):
     # The number of what was deleted is not given again: whoever still holds it would change something else.
     __table_args__: ClassVar[Any] = _NEVER_AGAIN
     __mapper_args__: ClassVar[dict[str, Any]] = {"eager_defaults": True}
+
+
+class Versioned:
+    """What several people may edit: who saved it last and when; ``version`` counts the saves."""
+
+    saved_by: Mapped[Name]
+    version: Mapped[int]
+    saved_at: Mapped[Changed]
+
+    @declared_attr.directive
+    def __mapper_args__(cls) -> dict[str, Any]:  # noqa: N805 - SQLAlchemy calls it with the class
+        return {"version_id_col": cls.version, "eager_defaults": True}
 
 
 class Workspace(Base):
@@ -82,17 +94,13 @@ class Snapshot(Base):
     kept_at: Mapped[Made]
 
 
-class Agreement(Base):
-    """The settings of a workspace, as their file has them (TOML); ``version`` counts the saves."""
+class Agreement(Versioned, Base):
+    """The settings of a workspace, as their file has them (TOML)."""
 
     __tablename__ = "settings"
 
     workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True)
     toml: Mapped[Long]
-    saved_by: Mapped[Name]
-    version: Mapped[int] = mapped_column()
-    saved_at: Mapped[Changed]
-    __mapper_args__: ClassVar[dict[str, Any]] = {"version_id_col": version, "eager_defaults": True}
 
     @property
     def edition(self) -> str:
@@ -100,8 +108,8 @@ class Agreement(Base):
         return f"{self.workspace_id}.{self.version}"
 
 
-class Scenario(Base):
-    """A scenario under its name, as its file has it (JSON); ``version`` counts the saves."""
+class Scenario(Versioned, Base):
+    """A scenario under its name, as its file has it (JSON)."""
 
     __tablename__ = "scenarios"
     __table_args__ = (UniqueConstraint("workspace_id", "name"), _NEVER_AGAIN)
@@ -110,10 +118,6 @@ class Scenario(Base):
     workspace_id: Mapped[Of]
     name: Mapped[Name]
     levers: Mapped[Long]
-    saved_by: Mapped[Name]
-    version: Mapped[int] = mapped_column()
-    saved_at: Mapped[Changed]
-    __mapper_args__: ClassVar[dict[str, Any]] = {"version_id_col": version, "eager_defaults": True}
 
     @property
     def edition(self) -> str:

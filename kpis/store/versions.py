@@ -7,7 +7,7 @@ from sqlalchemy.orm import make_transient
 from kpis.errors import StoreError
 from kpis.store import models
 
-Versioned = models.Scenario | models.Agreement
+Edited = models.Scenario | models.Agreement
 
 NEW = ""
 """The edition of what nobody has saved yet."""
@@ -22,7 +22,7 @@ class Changed(StoreError):
         What is saved now, with who saved it and when.
     """
 
-    def __init__(self, what: str, theirs: Versioned, seen: str) -> None:
+    def __init__(self, what: str, theirs: Edited, seen: str) -> None:
         self.theirs = theirs
         when = f"{theirs.saved_at:%H:%M} UTC on {theirs.saved_at:%d %b %Y}"
         since = "after you opened it" if seen != NEW else "and you have not opened it"
@@ -32,7 +32,7 @@ class Changed(StoreError):
         )
 
 
-def unchanged(row: Versioned, seen: str, what: str) -> None:
+def unchanged(row: Edited, seen: str, what: str) -> None:
     """Raise Changed unless the row is still in the edition that was seen."""
     if row.edition != seen:
         make_transient(row)  # so that it can be read when the transaction has been undone
