@@ -12,7 +12,7 @@ import streamlit as st
 from kpis.answers.outlook import Landing
 
 column = st.column_config
-WHOLE = "%,.0f"
+WHOLE, POINTS = "%,.0f", "%+.1f"
 SHARES = (
     "p_hit", "p_0", "p_1", "p_2", "confidence", "wape", "bias", "crps", "coverage80",
     "model_wape", "p_hit_won", "p_hit_lost", "crm_share", "model_share",
@@ -26,9 +26,14 @@ def in_percent(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def shown(table: pd.DataFrame, columns: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """The table in percent, and its columns; amounts below 0 read ``-$15,200`` (a format would say ``$-15,200``)."""
+    """The table in percent, and its columns; amounts below 0 read ``-$15,200`` (a format would say ``$-15,200``).
+
+    Points are rounded here, since a format would give a tenth of nothing a sign (``-0.0``).
+    """
     forms = {name: (config.get("type_config") or {}).get("format") or "" for name, config in columns.items()}
     table = in_percent(table)
+    signed = [name for name, form in forms.items() if form == POINTS and name in table]
+    table = table.assign(**{name: table[name].round(1) + 0.0 for name in signed})
     negative = {
         name: partial(_signed, form.removesuffix(WHOLE))
         for name, form in forms.items()
@@ -103,7 +108,7 @@ def depends_on(symbol: str, label: str) -> dict[str, Any]:
 def effects(landings: Iterable[Landing]) -> dict[str, Any]:
     """Columns of what moved a deal's chance."""
     tip = "Points of the chance to be won in that period"
-    points = {f"p_{k}": column.NumberColumn(x.label, format="%+.1f", help=tip) for k, x in enumerate(landings)}
+    points = {f"p_{k}": column.NumberColumn(x.label, format=POINTS, help=tip) for k, x in enumerate(landings)}
     return {"reason": column.TextColumn("What moves it, in points", width="large"), **points}
 
 

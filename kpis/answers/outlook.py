@@ -215,7 +215,23 @@ def in_words(found: Outlook, landing: Landing) -> dict[str, str]:
         "target", "won", "expected", "p10", "p50", "p90", "from_open", "from_new", "open_qualified", "required_pipeline"
     )  # fmt: skip
     said = {name: found.say(getattr(landing, name)) for name in amounts}
-    return {"period": landing.label, "confidence": percent(found.dataset.settings.confidence), **said}
+    return {
+        "period": landing.label,
+        "confidence": percent(found.dataset.settings.confidence),
+        "why": _why_not_required(landing),
+        **said,
+    }
+
+
+def _why_not_required(landing: Landing) -> str:
+    """Why a landing has no coverage or no required pipeline, where it has none."""
+    if landing.target is None:
+        return "no target is set"
+    if landing.won >= landing.target:
+        return "the target is met"
+    if landing.open_qualified <= 0:
+        return "no open qualified deal is due in it"
+    return "no realistic amount of open deals would do"
 
 
 def _times(a: float | None, b: float | None) -> float | None:
