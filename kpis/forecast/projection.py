@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from kpis.forecast.recursion import Values, value
 from kpis.forecast.revenue import SHOCK, Arrivals, Cells, Distribution, amount_bin, cells, distribution
 from kpis.periods import Period
 from kpis.pipeline.stints import LOST, WON
+
+COURSES = 32
+"""Courses of a model that are kept: as many as people with a cycle and close rates of their own share it."""
 
 
 @dataclass(frozen=True)
@@ -175,32 +178,34 @@ class Course:
 
 
 def course(model: Model, assumptions: Assumptions) -> Course:
-    """Run the recursion under the cycle and the close rates of the assumptions."""
-    r = apply(model.hazards, model.mix, assumptions, model.stages)
-    return Course(r, value(r, model.today, model.ends, model.calendar))
+    """How deals fare under the cycle and the close rates of the assumptions; the latest courses are kept.
 
-
-def as_usual(assumptions: Assumptions) -> bool:
-    """Whether deals fare as estimated: neither cycle nor close rates are assumed."""
-    return assumptions.sales_cycle == assumptions.close_rate == 1 and not assumptions.close_rates
-
-
-def project(
-    model: Model,
-    assumptions: Assumptions | None = None,
-    calibration: Calibration | None = None,
-    fares: Course | None = None,
-) -> Projection:
-    """Gather the distribution of each window under the assumptions.
-
-    Parameters
-    ----------
-    fares
-        The course of deals under the same cycle and close rates, where it is known already.
+    The recursion is most of a projection's work, and scenarios that differ in volume, size or slippage share it.
     """
+    rates = tuple(sorted(assumptions.close_rates.items()))
+    return model.once(_courses)(assumptions.sales_cycle, assumptions.close_rate, rates)
+
+
+def _courses(model: Model) -> Callable[[float, float, tuple[tuple[str, float], ...]], Course]:
+    """Runs the recursion under a cycle, an overall close rate and those by stage."""
+    # Parts of the model, not the model: it keeps this, and a circle would hold its memory until it is collected.
+    hazards, mix, stages = model.hazards, model.mix, model.stages
+    today, ends, calendar = model.today, model.ends, model.calendar
+
+    @lru_cache(COURSES)
+    def run(cycle: float, close_rate: float, close_rates: tuple[tuple[str, float], ...]) -> Course:
+        paced = Assumptions(sales_cycle=cycle, close_rate=close_rate, close_rates=dict(close_rates))
+        r = apply(hazards, mix, paced, stages)
+        return Course(r, value(r, today, ends, calendar))
+
+    return run
+
+
+def project(model: Model, assumptions: Assumptions | None = None, calibration: Calibration | None = None) -> Projection:
+    """Gather the distribution of each window under the assumptions."""
     assumptions = assumptions or Assumptions()
     calibration = calibration or neutral(len(model.stages))
-    fares = fares or course(model, assumptions)
+    fares = course(model, assumptions)
     r, v = fares.rates, fares.values
     group_p = _slipped(_open_p(v, r, model.groups, calibration), assumptions.slippage)
     held = _scaled(model.groups, _open_size(assumptions))
