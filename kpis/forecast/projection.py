@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 
-from kpis.assumptions import Assumptions
+from kpis.assumptions import Assumptions, Conversion
 from kpis.errors import AssumptionError
 from kpis.forecast.calibration import Calibration, capped, neutral
 from kpis.forecast.levers import apply
@@ -18,9 +18,6 @@ from kpis.forecast.recursion import Values, value
 from kpis.forecast.revenue import SHOCK, Arrivals, Cells, Distribution, amount_bin, cells, distribution
 from kpis.periods import Period
 from kpis.pipeline.stints import LOST, WON
-
-COURSES = 32
-"""Courses of a model that are kept: as many as people with a cycle and close rates of their own share it."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +125,11 @@ class Projection:
     @property
     def deal_p_raw(self) -> np.ndarray:
         """(open deals, 3) the same before recalibration and slippage."""
-        return _by_age(self.values, self.rates, self.model.open_deals).T
+        return self.p_raw(self.model.open_deals)
+
+    def p_raw(self, held: OpenDeals) -> np.ndarray:
+        """(n, 3) the same of some of the open deals."""
+        return _by_age(self.values, self.rates, held).T
 
     @property
     def deal_amount(self) -> np.ndarray:
@@ -178,27 +179,16 @@ class Course:
 
 
 def course(model: Model, assumptions: Assumptions) -> Course:
-    """How deals fare under the cycle and the close rates of the assumptions; the latest courses are kept.
+    """Run the recursion under the cycle and the close rates of the assumptions.
 
-    The recursion is most of a projection's work, and scenarios that differ in volume, size or slippage share it.
+    It is most of a projection's work, and scenarios that differ in volume, size or slippage share it.
     """
-    rates = tuple(sorted(assumptions.close_rates.items()))
-    return model.once(_courses)(assumptions.sales_cycle, assumptions.close_rate, rates)
+    return model.under(assumptions.conversion, _course)
 
 
-def _courses(model: Model) -> Callable[[float, float, tuple[tuple[str, float], ...]], Course]:
-    """Runs the recursion under a cycle, an overall close rate and those by stage."""
-    # Parts of the model, not the model: it keeps this, and a circle would hold its memory until it is collected.
-    hazards, mix, stages = model.hazards, model.mix, model.stages
-    today, ends, calendar = model.today, model.ends, model.calendar
-
-    @lru_cache(COURSES)
-    def run(cycle: float, close_rate: float, close_rates: tuple[tuple[str, float], ...]) -> Course:
-        paced = Assumptions(sales_cycle=cycle, close_rate=close_rate, close_rates=dict(close_rates))
-        r = apply(hazards, mix, paced, stages)
-        return Course(r, value(r, today, ends, calendar))
-
-    return run
+def _course(model: Model, conversion: Conversion) -> Course:
+    r = apply(model.hazards, model.mix, conversion.alone(), model.stages)
+    return Course(r, value(r, model.today, model.ends, model.calendar))
 
 
 def project(model: Model, assumptions: Assumptions | None = None, calibration: Calibration | None = None) -> Projection:
