@@ -7,7 +7,7 @@ description; a value from anywhere is validated here.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -16,6 +16,18 @@ from kpis.errors import AssumptionError
 Multiplier = Annotated[float, Field(ge=0.25, le=4.0, allow_inf_nan=False)]
 Share = Annotated[float, Field(gt=0.0, lt=1.0, allow_inf_nan=False)]
 Target = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+
+
+class Conversion(NamedTuple):
+    """What decides how deals fare, before any volume, size or slip: the cycle and the close rates of a scenario."""
+
+    sales_cycle: float
+    close_rate: float
+    close_rates: tuple[tuple[str, float], ...]
+
+    def alone(self) -> Assumptions:
+        """The scenario that assumes nothing else."""
+        return Assumptions(sales_cycle=self.sales_cycle, close_rate=self.close_rate, close_rates=dict(self.close_rates))
 
 
 class Assumptions(BaseModel):
@@ -78,6 +90,11 @@ class Assumptions(BaseModel):
             raise AssumptionError(
                 f"{lever} = {first['input']!r}: {first['msg'].lower()}", place="scenario", way_out="Correct the value"
             ) from None
+
+    @property
+    def conversion(self) -> Conversion:
+        """Its cycle and close rates."""
+        return Conversion(self.sales_cycle, self.close_rate, tuple(sorted(self.close_rates.items())))
 
     def changed(self) -> dict[str, Any]:
         """The levers that differ from "as estimated", without name and targets."""

@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 from kpis.answers.board import lever_board
 from kpis.answers.compare import compare
 from kpis.answers.outlook import outlook
-from kpis.answers.what_if import goal_seek, tornado, two_levers, vary
+from kpis.answers.what_if import Variation, goal_seek, tornado, two_levers
 from kpis.assumptions import Assumptions
 from kpis.forecast.backtest import record
 from kpis.forecast.model import fit
@@ -112,7 +112,7 @@ def test_a_file_that_is_no_scenario_says_why(root):
 
 def test_the_other_views_answer(root, found, board):
     app = start(root)
-    variation = vary(under(found), board, 1)
+    variation = Variation(under(found), board, 1)
     label = found.landings[1].label
     for view, answer in (
         ("What matters most", tornado(variation)),

@@ -26,7 +26,6 @@ from kpis.dataset import Dataset
 from kpis.forecast.backtest import Record, record
 from kpis.forecast.model import Model, fit
 from kpis.forecast.own_history import Estimate, bookings
-from kpis.forecast.projection import Course, course
 from kpis.intake import Intake, read
 from kpis.periods import Calendar, Grain
 
@@ -61,11 +60,10 @@ class Fit:
     targets: tuple[float | None, ...]
     board: tuple[Lever, ...]
     bookings: Estimate
-    usual: Course
 
     def outlook(self, assumptions: Assumptions) -> Outlook:
         """The outlook under the assumptions."""
-        return outlook(self.dataset, self.model, assumptions, self.record, self.rates, self.usual)
+        return outlook(self.dataset, self.model, assumptions, self.record, self.rates)
 
 
 def intake() -> Intake:
@@ -158,7 +156,6 @@ def _learn(_dataset: Dataset, key: Key) -> Fit:
     targets = targets_for(known, model.periods)
     return Fit(
         key, known, model, record(known, model), funnel(known), targets, lever_board(model), bookings(model),
-        course(model, Assumptions()),
     )  # fmt: skip
 
 

@@ -16,8 +16,8 @@ from kpis.answers.words import signed
 from kpis.assumptions import Assumptions
 from kpis.errors import AssumptionError
 from kpis.forecast.levers import OutOfReach, within_reach
+from kpis.forecast.projection import project
 from kpis.forecast.shapley import shapley
-from kpis.forecast.trials import Trials
 from kpis.scenarios import assembled, pieces
 
 MEASURE = "expected, three periods"
@@ -103,7 +103,10 @@ def _bridge(first: Outlook, other: Outlook) -> list[tuple[str, float]]:
     """Each changed assumption's share of the difference, the largest first."""
     before, after = pieces(first.projection.assumptions), pieces(other.projection.assumptions)
     changes = _changes(before, after)
-    trials = Trials(first.model, first.record.calibration if first.record else None)
+    model = first.model
+
+    def expected(mixed: Assumptions) -> float:
+        return sum(window.expected for window in project(model, mixed, first.projection.calibration).windows)
 
     def worth(made: frozenset[int]) -> float:
         parts = dict(before)
@@ -112,12 +115,12 @@ def _bridge(first: Outlook, other: Outlook) -> list[tuple[str, float]]:
                 parts.pop(piece, None)
                 if piece in after:
                     parts[piece] = after[piece]
-        mixed, model = assembled(parts), first.model
+        mixed = assembled(parts)
         try:
-            return trials.expected(mixed)
+            return expected(mixed)
         except OutOfReach:
             # Close rates of two scenarios need not go together: the nearest that do stand for this set of changes.
-            return trials.expected(within_reach(model.hazards, model.mix, mixed, model.stages))
+            return expected(within_reach(model.hazards, model.mix, mixed, model.stages))
 
     shares = zip((label for label, _ in changes), shapley(len(changes), worth), strict=True)
     return sorted(shares, key=lambda x: -abs(x[1]))

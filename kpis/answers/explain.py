@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,12 +13,14 @@ from kpis.answers.glossary import number
 from kpis.answers.outlook import Outlook
 from kpis.answers.pipeline import in_order, stage_names
 from kpis.answers.words import percent, plural, signed
+from kpis.assumptions import Conversion
 from kpis.engine import NEVER
 from kpis.errors import AssumptionError
 from kpis.forecast.backtest import crm_probability
 from kpis.forecast.calibration import capped
 from kpis.forecast.levers import Mix, apply
 from kpis.forecast.margins import split
+from kpis.forecast.model import Model
 from kpis.forecast.pivotal import p_hit_if
 from kpis.forecast.rates import eventual_by_age
 from kpis.forecast.recursion import value
@@ -38,22 +39,22 @@ NOTHING = 1e-12
 
 @dataclass(frozen=True)
 class Effects:
-    """What each open deal's chance is made of.
+    """What the chances of some open deals are made of.
 
     Parameters
     ----------
     names
-        What moves it; the first is the chance of any deal on its first day in the stage.
+        What moves them; the first is the chance of any deal on its first day in the stage.
     points
-        (names, open deals, 3) share that each adds in each window; over the names they sum to the deal's chance.
+        (names, deals, 3) share that each adds in each window; over the names they sum to the deal's chance.
     """
 
     names: tuple[str, ...]
     points: np.ndarray
 
 
-def effects(found: Outlook) -> Effects:
-    """Divide every deal's chance among its stage, days in it, each trait, and what earlier forecasts taught.
+def effects(found: Outlook, deals: np.ndarray) -> Effects:
+    """Divide the chance of each of these open deals (by position): stage, days in it, each trait, the record.
 
     From a deal with hazard ratios of 1 on its first day in the stage, to the same at the deal's age, to the deal's
     class, to its recalibrated chance. The step to the class is shared out among the traits by first order: log
@@ -61,8 +62,8 @@ def effects(found: Outlook) -> Effects:
     deals, and large ratios bend the line) in proportion to their size, so that the parts sum exactly.
     """
     projection, hazards = found.projection, found.model.hazards
-    held = found.model.open_deals
-    middle, ahead, behind = _nearby(found)
+    held = found.model.open_deals.some(deals)
+    middle, ahead, behind = found.model.under(projection.assumptions.conversion, _nearby)
     age = projection.rates.age(held.age)
     first_day, today = middle[:, held.stage, 0], middle[:, held.stage, age]
     forward, losing = ((at[:, held.stage, age] - today) / NEARBY for at in (ahead, behind))
@@ -70,7 +71,7 @@ def effects(found: Outlook) -> Effects:
         np.log(f[c.code[held.row]]) * forward + np.log(lost[c.code[held.row]]) * losing
         for c, (f, lost) in zip(hazards.covariates, hazards.ratios, strict=True)
     ])  # fmt: skip
-    raw = projection.deal_p_raw.T
+    raw = projection.p_raw(held).T
     left = raw - today - traits.sum(0)
     size = np.abs(traits).sum(0)
     share = np.divide(np.abs(traits), size, out=np.zeros_like(traits), where=size > 0)
@@ -86,15 +87,15 @@ def effects(found: Outlook) -> Effects:
     recalibrated = raw + of_stage + of_band + of_close
     # A deal's chances over the periods are held to a sum below 1: of what its expected close adds.
     of_close += capped(recalibrated) - recalibrated
-    slipped = projection.deal_p.T - capped(recalibrated)
+    slipped = projection.deal_p[deals].T - capped(recalibrated)
     points = np.stack([first_day, today - first_day, *traits, of_close, of_stage, slipped])
     names = ("stage", "days in stage", *(c.name for c in hazards.covariates), "expected close", "record", "slippage")
     return Effects(names, points.transpose(0, 2, 1))
 
 
-def _nearby(found: Outlook) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _nearby(model: Model, conversion: Conversion) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(3, stages, ages) chances of a deal with ratios of 1, with more forward, and with more lost exits."""
-    model, hazards = found.model, found.model.hazards
+    hazards = model.hazards
     more = np.exp(NEARBY)
     wider = replace(
         hazards,
@@ -104,7 +105,7 @@ def _nearby(found: Outlook) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     # Nobody is in the added classes, so the levers move the hazards by as much as in the forecast itself.
     nobody = np.zeros((3, len(model.stages)))
     mix = Mix(np.vstack([model.mix.entering, nobody]), np.vstack([model.mix.created, nobody]))
-    r = apply(wider, mix, found.projection.assumptions, model.stages)
+    r = apply(wider, mix, conversion.alone(), model.stages)
     added = replace(r, won=r.won[-3:], lost=r.lost[-3:], forward=r.forward[-3:])
     now = value(added, model.today, model.ends, model.calendar).now
     return now[:, 0], now[:, 1], now[:, 2]
@@ -129,7 +130,7 @@ def explain_deal(found: Outlook, opportunity_id: str) -> Answer:
             f"There is no open deal '{opportunity_id}'", place="deal", way_out="Choose one of the open deals"
         )
     k = int(at[0])
-    rows = reasons(found)(k)
+    rows = reasons(found, at[:1])[0]
     current, chance = found.landings[0], projection.deal_p[k]
     if_won, if_lost = p_hit_if(projection, current.target, k) if current.target is not None else (None, None)
     periods = [f"{percent(p)} in {x.label}" for p, x in zip(chance, found.landings, strict=True)]
@@ -154,33 +155,34 @@ def _worth(found: Outlook, if_won: float | None, if_lost: float | None) -> str:
     return f" {label} is {percent(if_won)} likely to reach its target if it is won, {percent(if_lost)} if it is lost."
 
 
-def reasons(found: Outlook) -> Callable[[int], list[dict[str, Any]]]:
-    """For the k-th open deal: each ``reason`` in words with its part of the chance in each period, ``p_0`` to ``p_2``.
+def reasons(found: Outlook, deals: np.ndarray) -> list[list[dict[str, Any]]]:
+    """For each of these open deals (by position): each ``reason`` in words with its part of the chance in each period.
 
-    The first row is any deal on its first day in the stage; what does not move the deal's chance is left out.
+    The first row is any deal on its first day in the stage; what does not move the deal's chance is left out. The
+    parts are ``p_0`` to ``p_2``.
     """
-    model, parts = found.model, effects(found)
-    held = model.open_deals
-    where = np.array(["the pipeline"] if len(model.stages) == 1 else model.stages)[held.stage]
-    close, pushes = (model.stints.deals[name].to_numpy()[held.row] for name in ("expected_close", "pushes"))
-    traits = [(c.name, [_trait(c.name, x) for x in c.labels], c.code[held.row]) for c in model.hazards.covariates]
+    model, parts = found.model, effects(found, deals)
+    return [_reasons(model, parts, held, j) for j, held in enumerate(deals)]
 
-    def of(k: int) -> list[dict[str, Any]]:
-        said = {
-            "stage": f"Any deal on its first day in {where[k]}",
-            "days in stage": f"{plural(int(held.age[k]), 'day')} in {where[k]}",
-            **{name: words[code[k]] for name, words, code in traits},
-            "expected close": _expected(close[k], pushes[k]),
-            "record": f"What came of earlier forecasts of deals in {where[k]}",
-            "slippage": "The slippage that is assumed",
-        }
-        return [
-            {"reason": said[name], **{f"p_{w}": float(share) for w, share in enumerate(parts.points[j, k])}}
-            for j, name in enumerate(parts.names)
-            if not j or np.any(np.abs(parts.points[j, k]) > NOTHING)
-        ]
 
-    return of
+def _reasons(model: Model, parts: Effects, deal: int, at: int) -> list[dict[str, Any]]:
+    """The reasons of one deal; ``at`` is its place in ``parts``."""
+    held, row = model.open_deals, model.open_deals.row[deal]
+    where = "the pipeline" if len(model.stages) == 1 else model.stages[held.stage[deal]]
+    close, pushes = (model.stints.deals[name].to_numpy()[row] for name in ("expected_close", "pushes"))
+    said = {
+        "stage": f"Any deal on its first day in {where}",
+        "days in stage": f"{plural(int(held.age[deal]), 'day')} in {where}",
+        **{c.name: _trait(c.name, c.labels[c.code[row]]) for c in model.hazards.covariates},
+        "expected close": _expected(close, pushes),
+        "record": f"What came of earlier forecasts of deals in {where}",
+        "slippage": "The slippage that is assumed",
+    }
+    return [
+        {"reason": said[name], **{f"p_{w}": float(share) for w, share in enumerate(points[at])}}
+        for j, (name, points) in enumerate(zip(parts.names, parts.points, strict=True))
+        if not j or np.any(np.abs(points[at]) > NOTHING)
+    ]
 
 
 def _expected(close: int, pushes: int) -> str:

@@ -115,18 +115,18 @@ def _rules(risks: pd.DataFrame) -> list[str]:
 def _deals(found: Outlook, deals: pd.DataFrame) -> list[dict[str, Any]]:
     """The deals as the headless interface has them, with what moved the chance of each."""
     model = found.model
-    place = {key: k for k, key in enumerate(model.stints.deals["opportunity_id"].to_numpy()[model.open_deals.row])}
-    why = reasons(found)
+    ids = pd.Index(model.stints.deals["opportunity_id"].to_numpy()[model.open_deals.row])
+    places = ids.get_indexer(deals["opportunity_id"])
     return [
         {
             "opportunity_id": row["opportunity_id"],
             "name": row["name"] if isinstance(row["name"], str) else None,
             "amount": finite(row["amount"]),
             "p": [row["p_0"], row["p_1"], row["p_2"]],
-            "why": why(place[row["opportunity_id"]]),
-            "flags": model.flags.of(place[row["opportunity_id"]]),
+            "why": why,
+            "flags": model.flags.of(place),
             "blocker": row["blocker"] or None,
             "at_risk": row["expected"] if row["flags"] else 0.0,
         }
-        for row in deals.to_dict("records")
+        for row, place, why in zip(deals.to_dict("records"), places, reasons(found, places), strict=True)
     ]

@@ -19,7 +19,7 @@ from kpis.engine import NEVER
 from kpis.errors import AssumptionError
 from kpis.forecast.model import Model
 from kpis.forecast.own_history import MIN_PAST, by_month
-from kpis.forecast.trials import Trials
+from kpis.forecast.projection import project
 from kpis.periods import day_n, day_of
 
 SALES, MARKETING = "Sales", "Marketing"
@@ -246,7 +246,6 @@ def _months_of_segments(model: Model) -> dict[str, np.ndarray]:
 def _of_levers(found: Outlook, short: list[int]) -> Iterator[Step]:
     """Levers at the better end of their own past: of those with one unit, the one that does most for a short period."""
     base = found.projection.assumptions
-    trials = Trials(found.model, found.record.calibration if found.record else None)
     now = np.array([window.expected for window in found.projection.windows])
     best: dict[str, tuple[float, int, Lever, float]] = {}
     for lever in found.model.once(lever_board) if short else ():
@@ -255,7 +254,7 @@ def _of_levers(found: Outlook, short: list[int]) -> Iterator[Step]:
             continue
         value = float(np.clip(better * lever.scale, lever.minimum, lever.maximum))
         try:
-            windows = trials.project(set_to(base, lever, value)).windows
+            windows = project(found.model, set_to(base, lever, value), found.projection.calibration).windows
         except AssumptionError:
             # The other levers, as they stand, leave this value out of reach.
             continue

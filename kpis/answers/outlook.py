@@ -18,7 +18,7 @@ from kpis.engine import NEVER
 from kpis.forecast.backtest import MODEL, Record
 from kpis.forecast.levers import stage_rates
 from kpis.forecast.model import Due, Model
-from kpis.forecast.projection import Course, Projection, as_usual, project
+from kpis.forecast.projection import Projection, project
 from kpis.forecast.required import ALL, Required, last_useful_days, required
 from kpis.forecast.revenue import SHOCK
 from kpis.periods import day_n, day_of
@@ -116,7 +116,6 @@ def outlook(
     assumptions: Assumptions | None = None,
     record: Record | None = None,
     rates: Funnel | None = None,
-    usual: Course | None = None,
 ) -> Outlook:
     """Project the model under the assumptions and set it against the targets.
 
@@ -128,12 +127,9 @@ def outlook(
         The forecast's record on past periods, which calibrates it; without one the range is not verified.
     rates
         What stands behind an opportunity in leads and money; no lever changes it, so a page counts it once.
-    usual
-        How deals fare as estimated; where only volume, size, slippage or targets are assumed it is used again.
     """
     assumptions = assumptions or Assumptions()
-    fares = usual if as_usual(assumptions) else None
-    projection = project(model, assumptions, record.calibration if record else None, fares)
+    projection = project(model, assumptions, record.calibration if record else None)
     warnings = _data_notes(dataset, model)
     unverified = [w.period.label for w in projection.windows if not w.calibration.verified(w.index)]
     if unverified:

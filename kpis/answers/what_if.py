@@ -15,7 +15,7 @@ from kpis.answers.outlook import Outlook
 from kpis.answers.words import percent, signed
 from kpis.assumptions import Assumptions
 from kpis.errors import AssumptionError, NotEnoughData
-from kpis.forecast.trials import Trials
+from kpis.forecast.projection import Window, project
 
 STEPS = 5
 """Values of each lever in the map of two."""
@@ -39,7 +39,6 @@ class Variation:
     found: Outlook
     board: Sequence[Lever]
     w: int
-    trials: Trials
 
     @property
     def landing_target(self) -> float:
@@ -58,16 +57,14 @@ class Variation:
 
     def p_hit(self, assumptions: Assumptions) -> float:
         """Chance to reach the period's target."""
-        return self.trials.project(assumptions).windows[self.w].p_hit(self.landing_target)
+        return self._window(assumptions).p_hit(self.landing_target)
 
     def expected(self, assumptions: Assumptions) -> float:
         """Expected landing of the period."""
-        return self.trials.project(assumptions).windows[self.w].expected
+        return self._window(assumptions).expected
 
-
-def vary(found: Outlook, board: Sequence[Lever], w: int) -> Variation:
-    """The outlook, ready to have its levers moved."""
-    return Variation(found, board, w, Trials(found.model, found.record.calibration if found.record else None))
+    def _window(self, assumptions: Assumptions) -> Window:
+        return project(self.found.model, assumptions, self.found.projection.calibration).windows[self.w]
 
 
 def goal_seek(variation: Variation, chance: float) -> Answer:

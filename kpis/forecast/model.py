@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
+from threading import Lock
 from typing import Any, TypeVar
 
 import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 
+from kpis.assumptions import Conversion
 from kpis.dataset import Dataset
 from kpis.engine import NEVER, collect
 from kpis.errors import NotEnoughData
@@ -27,6 +29,9 @@ from kpis.pipeline.pacing import BuildUp, Pace, build_up, pace, yields
 from kpis.pipeline.stints import Stints, read_stages, stints
 
 _Found = TypeVar("_Found")
+
+LATEST = 64
+"""Results by cycle and close rates that a model keeps: enough for two dozen people who share it, each with theirs."""
 
 WINDOWS = 3
 """The rest of the current period, and the two that follow."""
@@ -97,6 +102,10 @@ class OpenDeals:
     amount: np.ndarray
     group: np.ndarray
 
+    def some(self, deals: np.ndarray) -> OpenDeals:
+        """Those at the given positions."""
+        return OpenDeals(*(getattr(self, x.name)[deals] for x in fields(self)))
+
 
 @dataclass(frozen=True)
 class Model:
@@ -138,12 +147,29 @@ class Model:
     won: float
     won_count: int
     _kept: dict[Callable[[Model], Any], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _latest: dict[tuple[Conversion, Any], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _keeping: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
 
     def once(self, find: Callable[[Model], _Found]) -> _Found:
         """What ``find`` gives of this model, found once: for what no lever changes, so that none waits for it."""
         if find not in self._kept:
             self._kept[find] = find(self)
         return self._kept[find]
+
+    def under(self, conversion: Conversion, find: Callable[[Model, Conversion], _Found]) -> _Found:
+        """What ``find`` gives of this model under a cycle and close rates: no other lever finds it again.
+
+        Beyond LATEST the one that was asked for longest ago is forgotten.
+        """
+        with self._keeping:
+            found = self._latest.pop((conversion, find), None)
+        # Outside the lock: two who ask at once may both find it, and nobody waits for another.
+        found = find(self, conversion) if found is None else found
+        with self._keeping:
+            self._latest[conversion, find] = found
+            if len(self._latest) > LATEST:
+                del self._latest[next(iter(self._latest))]
+        return found
 
     @cached_property
     def labels(self) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from kpis.assumptions import Assumptions
+from kpis.assumptions import Assumptions, Conversion
 from kpis.errors import AssumptionError
 from kpis.forecast.calibration import Calibration, capped, neutral
 from kpis.forecast.levers import apply
@@ -125,7 +125,11 @@ class Projection:
     @property
     def deal_p_raw(self) -> np.ndarray:
         """(open deals, 3) the same before recalibration and slippage."""
-        return _by_age(self.values, self.rates, self.model.open_deals).T
+        return self.p_raw(self.model.open_deals)
+
+    def p_raw(self, held: OpenDeals) -> np.ndarray:
+        """(n, 3) the same of some of the open deals."""
+        return _by_age(self.values, self.rates, held).T
 
     @property
     def deal_amount(self) -> np.ndarray:
@@ -175,32 +179,23 @@ class Course:
 
 
 def course(model: Model, assumptions: Assumptions) -> Course:
-    """Run the recursion under the cycle and the close rates of the assumptions."""
-    r = apply(model.hazards, model.mix, assumptions, model.stages)
+    """Run the recursion under the cycle and the close rates of the assumptions.
+
+    It is most of a projection's work, and scenarios that differ in volume, size or slippage share it.
+    """
+    return model.under(assumptions.conversion, _course)
+
+
+def _course(model: Model, conversion: Conversion) -> Course:
+    r = apply(model.hazards, model.mix, conversion.alone(), model.stages)
     return Course(r, value(r, model.today, model.ends, model.calendar))
 
 
-def as_usual(assumptions: Assumptions) -> bool:
-    """Whether deals fare as estimated: neither cycle nor close rates are assumed."""
-    return assumptions.sales_cycle == assumptions.close_rate == 1 and not assumptions.close_rates
-
-
-def project(
-    model: Model,
-    assumptions: Assumptions | None = None,
-    calibration: Calibration | None = None,
-    fares: Course | None = None,
-) -> Projection:
-    """Gather the distribution of each window under the assumptions.
-
-    Parameters
-    ----------
-    fares
-        The course of deals under the same cycle and close rates, where it is known already.
-    """
+def project(model: Model, assumptions: Assumptions | None = None, calibration: Calibration | None = None) -> Projection:
+    """Gather the distribution of each window under the assumptions."""
     assumptions = assumptions or Assumptions()
     calibration = calibration or neutral(len(model.stages))
-    fares = fares or course(model, assumptions)
+    fares = course(model, assumptions)
     r, v = fares.rates, fares.values
     group_p = _slipped(_open_p(v, r, model.groups, calibration), assumptions.slippage)
     held = _scaled(model.groups, _open_size(assumptions))

@@ -10,10 +10,13 @@ from scipy.special import ndtri
 
 from kpis.forecast.model import Groups
 from kpis.forecast.projection import Projection
-from kpis.forecast.revenue import POINTS, Arrivals, Cells, Series, Together, shock_sigma
+from kpis.forecast.revenue import Arrivals, Cells, Series, Together, shock_sigma
 from kpis.pipeline.stints import WON
 
 TERMS = 512
+POINTS = 256
+"""Values of the common shock, of equal probability, that are averaged over."""
+
 LARGEST = 20.0
 """More than this many times what today's open deals bring, or today's creation, is no plan but another company."""
 

@@ -9,16 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import logit, ndtr
+from scipy.ndimage import gaussian_filter1d
+from scipy.special import logit
 
 TERMS = 256
 GRID = 1024
 ODDS_BINS = 24
 AMOUNT_RATIO = 1.25
-POINTS = 256
 DRAWS = 20_000
 CERTAIN = 1 - 1e-12
 """Largest probability whose complement has a logarithm."""
+
+NEGLIGIBLE, REACH = 1e-9, 7.0
+"""Probability beyond which a tail is cut, and standard deviations of the common shock that are reckoned with."""
 
 FEW_DEALS, FEW_ARRIVALS = 10, 5.0
 """Below both, the sum is too coarse for a smooth series and is drawn instead."""
@@ -306,17 +309,20 @@ def _rising(cumulated: np.ndarray) -> np.ndarray:
 
 
 def _shaken(grid: np.ndarray, cumulated: np.ndarray, zero: float, shock: float) -> tuple[np.ndarray, np.ndarray]:
-    """Distribution of M X: the shock exactly, X as points of equal probability above its step at 0.
+    """Distribution of M X above its step at 0: on the log scale, where M adds normal noise of mean -sigma^2 / 2.
 
-    Averaging over a few values of the shock instead would leave a staircase where X itself is narrow.
+    P(M X <= e^(y - sigma^2 / 2)) = integral of P(X <= e^(y - s)) over the normal density of s. The density holds no
+    high frequency, so equal steps of y give the integral as exactly as the cumulated probabilities are known.
     """
     sigma = shock_sigma(shock)
-    share = (np.arange(POINTS) + 0.5) / POINTS
-    points = np.interp(zero + (cumulated[-1] - zero) * share, cumulated, grid)
-    points = np.maximum(points, grid[1] / 2)
-    wide = np.geomspace(points[0] * np.exp(-5 * sigma), points[-1] * np.exp(5 * sigma), 2 * POINTS)
-    below = ndtr((np.log(wide[:, None] / points) + sigma**2 / 2) / sigma).mean(1)
-    return np.append(0.0, wide), np.append(zero, zero + (1 - zero) * below)
+    share = (cumulated - zero) / (cumulated[-1] - zero)
+    first, last = np.searchsorted(share, [NEGLIGIBLE, 1 - NEGLIGIBLE])
+    low, high = np.log(max(grid[max(first - 1, 0)], grid[1] / 2)), np.log(grid[min(last, len(grid) - 1)])
+    y, step = np.linspace(low - REACH * sigma, high + REACH * sigma, GRID, retstep=True)
+    below = gaussian_filter1d(np.interp(np.exp(y), grid, share), sigma / step, mode="nearest", truncate=REACH)
+    # Rounding alone may take a probability above 1 or the one before it.
+    below = np.minimum(np.maximum.accumulate(below), 1.0)
+    return np.append(0.0, np.exp(y - sigma**2 / 2)), np.append(zero, zero + (1 - zero) * below)
 
 
 def _drawn(

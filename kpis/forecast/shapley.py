@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import combinations
+from itertools import combinations, compress, product
 from math import comb
 
 
@@ -24,7 +24,9 @@ def shapley(size: int, worth: Callable[[frozenset[int]], float]) -> list[float]:
     Shapley, L. S. (1953), A value for n-person games.
     """
     everyone = range(size)
-    known = {frozenset(s): worth(frozenset(s)) for n in range(size + 1) for s in combinations(everyone, n)}
+    # The last changes vary fastest: what the first ones lead to may still be at hand.
+    sets = (frozenset(compress(everyone, made)) for made in product((False, True), repeat=size))
+    known = {made: worth(made) for made in sets}
     return [_share(i, [j for j in everyone if j != i], known) for i in everyone]
 
 

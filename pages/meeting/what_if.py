@@ -5,7 +5,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from kpis.answers.compare import MOST_SCENARIOS, compare
 from kpis.answers.pipeline import in_short
-from kpis.answers.what_if import Variation, goal_seek, tornado, two_levers, vary
+from kpis.answers.what_if import Variation, goal_seek, tornado, two_levers
 from kpis.charts.what_if import bridge, pairs, side_by_side, swings
 from kpis.errors import TandemError
 from ui import cards, columns, levers, scenarios
@@ -27,7 +27,7 @@ def page() -> None:
         if chosen == VIEWS[0]:
             side(view, head)
         else:
-            variation = vary(view.outlook, view.board, period(view))
+            variation = Variation(view.outlook, view.board, period(view))
             {VIEWS[1]: most, VIEWS[2]: takes, VIEWS[3]: together}[chosen](view, variation, head)
     except TandemError as error:
         cards.problem(error)

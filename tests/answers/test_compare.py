@@ -11,14 +11,13 @@ from hypothesis import strategies as st
 from kpis.answers.board import lever_board, set_to
 from kpis.answers.compare import MOST_CHANGES, compare
 from kpis.answers.outlook import outlook
-from kpis.answers.what_if import goal_seek, tornado, two_levers, vary
+from kpis.answers.what_if import Variation, goal_seek, tornado, two_levers
 from kpis.assumptions import Assumptions
 from kpis.errors import AssumptionError, NotEnoughData
 from kpis.forecast.backtest import record
 from kpis.forecast.levers import OutOfReach
 from kpis.forecast.model import fit
-from kpis.forecast.projection import project
-from kpis.forecast.trials import Trials
+from kpis.forecast.projection import course, project
 from kpis.intake import read
 
 
@@ -117,22 +116,21 @@ def test_two_to_four_are_compared(found, number):
         compare([found] * number)
 
 
-def test_trials_equal_projections_made_anew(found, stage):
-    trials = Trials(found.model, found.record.calibration)
-    for scenario in (
-        Assumptions(sales_cycle=1.2),
-        Assumptions(sales_cycle=1.2, new_opportunities=2.0),
-        Assumptions(close_rates={stage: 0.6}, slippage=0.2),
-        Assumptions(deal_size=1.5, deal_size_open=True),
-    ):
-        anew = project(found.model, scenario, found.record.calibration)
-        assert [w.expected for w in trials.project(scenario).windows] == [w.expected for w in anew.windows]
+def test_scenarios_that_differ_in_volume_size_or_slippage_share_a_course(found, stage):
+    paced = Assumptions(sales_cycle=1.2, close_rates={stage: 0.6})
+    others = paced.model_copy(update={"new_opportunities": 2.0, "deal_size": 1.5, "slippage": 0.2})
+    assert course(found.model, paced) is course(found.model, others)
+    assert course(found.model, paced) is not course(found.model, Assumptions(sales_cycle=1.2))
+    anew = fit(found.dataset)
+    for scenario in (paced, others, Assumptions(sales_cycle=1.2), Assumptions()):
+        shared, fresh = (project(model, scenario, found.projection.calibration) for model in (found.model, anew))
+        assert [w.expected for w in shared.windows] == [w.expected for w in fresh.windows]
 
 
 def test_the_goal_is_reached_at_the_value_that_is_said(found):
     board = some(found)
     reachable = found.under(Assumptions(targets=(found.landings[0].expected * 1.02, found.landings[1].expected * 1.02)))
-    variation = vary(reachable, board, 1)
+    variation = Variation(reachable, board, 1)
     goals = goal_seek(variation, 0.5).tables["goals"].set_index("lever")
     hit = goals[goals["value"].notna()]
     assert len(hit) >= 2
@@ -145,7 +143,7 @@ def test_the_goal_is_reached_at_the_value_that_is_said(found):
 
 
 def test_the_widest_lever_comes_first(found):
-    swings = tornado(vary(found, some(found), 1)).tables["swings"]
+    swings = tornado(Variation(found, some(found), 1)).tables["swings"]
     widths = swings.groupby("lever", sort=False)["change"].agg(lambda x: x.max() - x.min())
     assert list(widths) == sorted(widths, reverse=True)
     for lever in some(found):
@@ -157,7 +155,7 @@ def test_the_map_holds_the_chance_as_it_stands(found):
     board = lever_board(found.model)
     size, volume = (next(x for x in board if x.field == f) for f in ("deal_size", "new_opportunities"))
     with_target = found.under(Assumptions(targets=(found.landings[0].expected,)))
-    table = two_levers(vary(with_target, (size, volume), 2), size, volume).tables["map"]
+    table = two_levers(Variation(with_target, (size, volume), 2), size, volume).tables["map"]
     ordered = table.sort_values(["y", "x"])["p_hit"].to_numpy().reshape(table["y"].nunique(), -1)
     assert (ordered[:, 1:] >= ordered[:, :-1]).all()
     assert (ordered[1:] >= ordered[:-1]).all()
@@ -166,4 +164,4 @@ def test_the_map_holds_the_chance_as_it_stands(found):
 def test_without_a_target_it_says_so(found):
     none = found.under(Assumptions(targets=(None, None, None)))
     with pytest.raises(NotEnoughData, match="no target"):
-        goal_seek(vary(none, lever_board(found.model), 0), 0.8)
+        goal_seek(Variation(none, lever_board(found.model), 0), 0.8)

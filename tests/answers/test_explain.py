@@ -38,23 +38,28 @@ def found(base, request):
     return base.under(SCENARIOS[request.param])
 
 
+def every(found):
+    """What the chances of all open deals are made of."""
+    return effects(found, np.arange(len(found.model.open_deals.row)))
+
+
 def test_the_parts_of_every_chance_sum_to_it(found):
-    parts = effects(found)
+    parts = every(found)
     assert parts.points.sum(0) == pytest.approx(found.projection.deal_p, abs=1e-12)
     assert {"segment", "source", "owner", "amount"} <= set(parts.names)
 
 
 def test_only_an_assumed_slippage_moves_a_chance_by_slippage(base):
-    at = effects(base).names.index("slippage")
-    assert np.abs(effects(base).points[at]).max() < 1e-12
-    moved = effects(base.under(SCENARIOS["slow and slipping"])).points[at]
+    at = every(base).names.index("slippage")
+    assert np.abs(every(base).points[at]).max() < 1e-12
+    moved = every(base.under(SCENARIOS["slow and slipping"])).points[at]
     assert (moved[:, 0] < 0).all()
     assert moved[:, 0] == pytest.approx(-moved[:, 1])
 
 
 def test_traits_pull_the_way_of_their_hazard_ratios(base):
     """Within a stage and age, the deals of the best source gain from it and those of the worst lose, on average."""
-    parts, hazards = effects(base), base.model.hazards
+    parts, hazards = every(base), base.model.hazards
     at = [c.name for c in hazards.covariates].index("source")
     covariate, (forward, losing) = hazards.covariates[at], hazards.ratios[at]
     points = parts.points[parts.names.index("source"), :, 0]
@@ -77,7 +82,7 @@ def test_the_first_two_parts_are_those_of_an_average_deal():
     data = crm(deals, today=600)
     model = fit(data)
     found = outlook(data, model)
-    parts, held = effects(found), model.open_deals
+    parts, held = every(found), model.open_deals
     assert parts.names == ("stage", "days in stage", "amount", "expected close", "record", "slippage")
     average = rates(replace(model.hazards, forward=np.ones(1), losing=np.ones(1)))
     for k in (0, len(held.age) // 2, len(held.age) - 1):
