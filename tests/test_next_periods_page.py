@@ -20,6 +20,7 @@ from kpis.forecast.model import fit
 from kpis.intake import read
 from tests.test_pages import start, texts
 from ui import cards, state
+from ui import steps as steps_ui
 
 COVERAGE, CREATION = "pages/meeting/coverage.py", "pages/meeting/creation.py"
 
@@ -60,8 +61,13 @@ def test_the_pipeline_to_begin_with_stands_beside_the_rules_of_thumb(root, demo)
 
 @pytest.mark.parametrize("levers", [{}, {"sales_cycle": 140}])
 def test_each_team_sees_its_steps_with_their_worth(root, demo, levers):
-    found = demo.under(**levers)
-    app, steps = start(root, COVERAGE, **levers), next_steps(found).tables["steps"]
+    app, found = start(root, COVERAGE, **levers), demo.under(**levers)
+    if levers:
+        assert steps_of(app, next_steps(demo.found).tables["steps"]["step"])
+        app = app.toggle(key=steps_ui.MOVED).set_value(True).run()
+    else:
+        assert not [toggle for toggle in app.toggle if toggle.key == steps_ui.MOVED]
+    steps = next_steps(found).tables["steps"]
     taken = start(root, "pages/meeting/report.py", **levers)
     for team in (SALES, MARKETING):
         own = steps[steps["team"] == team]

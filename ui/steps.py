@@ -9,8 +9,25 @@ import pandas as pd
 import streamlit as st
 
 from kpis.answers.answer import Answer
-from kpis.answers.next_steps import MARKETING, SALES
-from ui import cards
+from kpis.answers.next_steps import MARKETING, SALES, next_steps
+from ui import cards, levers
+
+MOVED = "steps_moved"
+
+
+def weighed(view: levers.View) -> None:
+    """The steps as estimated; under moved levers when that is asked for.
+
+    Every lever is weighed from where it stands, a dozen forecasts in all: a moved slider does not wait for them.
+    """
+    st.subheader("What can each team do?", anchor=False)
+    asked = bool(view.moved) and st.toggle(
+        "With the levers as they are moved", key=MOVED, persist_state="session",
+        help="Off: the steps as estimated. On: each is weighed anew whenever a lever moves, which takes a moment.",
+    )  # fmt: skip
+    with st.spinner("Weighing what could be done"):
+        answer = view.answers(next_steps)[0] if asked else view.baseline.answer(next_steps)
+    draw(answer, view.outlook.say)
 
 
 def draw(answer: Answer, say: Callable[[float], str]) -> None:

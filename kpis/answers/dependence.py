@@ -76,8 +76,7 @@ def _needed(found: Outlook, decisive: Pivotal) -> str:
 
 
 def _ids(found: Outlook, deals: np.ndarray) -> list[str]:
-    model = found.model
-    return list(model.stints.deals["opportunity_id"].to_numpy()[model.open_deals.row[deals]])
+    return list(found.model.open_ids[deals])
 
 
 def deal_names(found: Outlook, deals: np.ndarray) -> list[str]:

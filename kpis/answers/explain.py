@@ -123,14 +123,12 @@ def explain_deal(found: Outlook, opportunity_id: str) -> Answer:
         When there is no such open deal.
     """
     model, projection = found.model, found.projection
-    held, ids = model.open_deals, model.stints.deals["opportunity_id"].to_numpy()
-    at = np.flatnonzero(ids[held.row] == opportunity_id)
-    if not len(at):
+    if opportunity_id not in model.open_ids:
         raise AssumptionError(
             f"There is no open deal '{opportunity_id}'", place="deal", way_out="Choose one of the open deals"
         )
-    k = int(at[0])
-    rows = reasons(found, at[:1])[0]
+    k = model.open_ids.get_loc(opportunity_id)
+    rows = reasons(found, np.array([k]))[0]
     current, chance = found.landings[0], projection.deal_p[k]
     if_won, if_lost = p_hit_if(projection, current.target, k) if current.target is not None else (None, None)
     periods = [f"{percent(p)} in {x.label}" for p, x in zip(chance, found.landings, strict=True)]

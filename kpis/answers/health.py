@@ -115,8 +115,7 @@ def _rules(risks: pd.DataFrame) -> list[str]:
 def _deals(found: Outlook, deals: pd.DataFrame) -> list[dict[str, Any]]:
     """The deals as the headless interface has them, with what moved the chance of each."""
     model = found.model
-    ids = pd.Index(model.stints.deals["opportunity_id"].to_numpy()[model.open_deals.row])
-    places = ids.get_indexer(deals["opportunity_id"])
+    places = model.open_ids.get_indexer(deals["opportunity_id"])
     return [
         {
             "opportunity_id": row["opportunity_id"],

@@ -179,6 +179,11 @@ class Model:
         return collect(frame.filter(nw.col("closed_at_n").is_null()), text).set_index("opportunity_id")
 
     @cached_property
+    def open_ids(self) -> pd.Index:
+        """(open deals,) opportunity_id of each."""
+        return pd.Index(self.stints.deals["opportunity_id"].iloc[self.open_deals.row], dtype=object)
+
+    @cached_property
     def qualified(self) -> np.ndarray:
         """(open deals,) whether each is in a qualified stage."""
         return np.array(self.stints.stages.qualified, dtype=bool)[self.open_deals.stage]

@@ -152,10 +152,10 @@ class Projection:
         """A window as it would be without these open deals (positions in ``model.open_deals``)."""
         return replace(self.windows[w], open_deals=self.split(w, self.model.counted(deals))[1])
 
-    @cached_property
+    @property
     def eventual(self) -> np.ndarray:
         """(classes, stages) chance to be won in the end, of a deal that enters the stage now."""
-        return passage(self.rates).eventual()
+        return self.model.under(self.assumptions.conversion, _eventual)
 
     def worth_created(self, amounts: np.ndarray) -> np.ndarray:
         """(D, 3) expected money in each window from one deal created on day today+1+d, of a mix of its own.
@@ -189,6 +189,10 @@ def course(model: Model, assumptions: Assumptions) -> Course:
 def _course(model: Model, conversion: Conversion) -> Course:
     r = apply(model.hazards, model.mix, conversion.alone(), model.stages)
     return Course(r, value(r, model.today, model.ends, model.calendar))
+
+
+def _eventual(model: Model, conversion: Conversion) -> np.ndarray:
+    return passage(course(model, conversion.alone()).rates).eventual()
 
 
 def project(model: Model, assumptions: Assumptions | None = None, calibration: Calibration | None = None) -> Projection:

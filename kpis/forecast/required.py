@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import brentq
@@ -16,6 +16,9 @@ from kpis.pipeline.stints import WON
 TERMS = 512
 POINTS = 256
 """Values of the common shock, of equal probability, that are averaged over."""
+
+VANISHED = -32.0
+"""Log of a term of the series that no number holds beside 1."""
 
 LARGEST = 20.0
 """More than this many times what today's open deals bring, or today's creation, is no plan but another company."""
@@ -158,7 +161,10 @@ def _times(
     mean, variance = moments(ceiling)
     sd = float(np.sqrt(variance))
     series = Series(-0.02 * (mean + 10 * sd), mean + 10 * sd + to_go, TERMS)
-    phi, phi_fixed = scaled.log_phi(series.theta), fixed.log_phi(series.theta)
+    phi_fixed = fixed.log_phi(series.theta)
+    # What the fixed part makes vanish stays so, however many times the other is taken.
+    series = replace(series, terms=int(np.flatnonzero(phi_fixed.real > VANISHED)[-1]) + 1)
+    phi, phi_fixed = scaled.log_phi(series.theta), phi_fixed[: series.terms]
     sigma = shock_sigma(shock)
     shocks = np.exp(sigma * ndtri((np.arange(POINTS) + 0.5) / POINTS) - sigma**2 / 2)
     basis = series.basis(to_go / shocks)

@@ -4,7 +4,6 @@ import streamlit as st
 
 from kpis.answers.coverage import next_periods
 from kpis.answers.day_one import day_one, on_pace
-from kpis.answers.next_steps import next_steps
 from kpis.answers.pipeline import in_short
 from kpis.answers.words import percent
 from kpis.charts.build_up import build_up
@@ -81,11 +80,7 @@ def page() -> None:
                 title, tables["strips"], "strips", columns.strips(symbol),
                 says="Open qualified amount expected to close within 30, 60 and 90 days",
             )  # fmt: skip
-    st.subheader("What can each team do?", anchor=False)
-    # Last, since it weighs every lever: the charts above are drawn before.
-    with st.spinner("Weighing what could be done"):
-        todo, _ = view.answers(next_steps)
-    steps.draw(todo, view.outlook.say)
+    steps.weighed(view)
     cards.notes(answer)
     st.page_link(
         "pages/meeting/creation.py",
