@@ -22,8 +22,8 @@ def weighed(view: levers.View) -> None:
     """
     st.subheader("What can each team do?", anchor=False)
     asked = bool(view.moved) and st.toggle(
-        "With the levers as they are moved", key=MOVED, persist_state="session",
-        help="Off: the steps as estimated. On: each is weighed anew whenever a lever moves, which takes a moment.",
+        "With the moved levers (off: as estimated)", key=MOVED, persist_state="session",
+        help="On: each step is weighed anew whenever a lever moves, which takes a moment.",
     )  # fmt: skip
     with st.spinner("Weighing what could be done"):
         answer = view.answers(next_steps)[0] if asked else view.baseline.answer(next_steps)
