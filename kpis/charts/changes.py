@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import altair as alt
 import pandas as pd
 
-from kpis.charts.style import ROOM, Picture, coloured, exact, label, money, money_axis, named, names, room, template
+from kpis.charts.bridge import LEVEL, stepwise
+from kpis.charts.style import Picture
 
 MEANING = {
     "won": "won", "decreased": "warning", "pushed out": "warning", "lost": "warning", "pulled forward": "warning",
@@ -25,23 +25,14 @@ def waterfall(steps: pd.DataFrame, symbol: str = "") -> Picture:
         Currency symbol that stands before amounts.
     """
     rises = (steps["amount"] > 0) & ~steps["kind"].isin(["start", "end"])
-    rows = steps.assign(
-        name=[f"{step} ({deals:,})" for step, deals in zip(steps["step"], steps["deals"], strict=True)],
-        meaning=steps["kind"].map(MEANING).fillna("open"),
-        sign=rises.map({True: "+", False: ""}),
-        room=1.15 * ROOM * steps["high"].max(),
+    rows = pd.DataFrame(
+        {
+            "step": [f"{step} ({deals:,})" for step, deals in zip(steps["step"], steps["deals"], strict=True)],
+            "begins": steps["low"],
+            "ends": steps["high"],
+            "value": steps["amount"],
+            "meaning": steps["kind"].map(MEANING).fillna(LEVEL),
+            "adds": rises,
+        }
     )
-    return _waterfall(symbol).filled(rows, 34 * len(rows) + 60)
-
-
-@template
-def _waterfall(symbol: str) -> alt.LayerChart:
-    base = alt.Chart().encode(y=alt.Y("name:N", sort=None, axis=names()))
-    hover = [named("step", "Step"), exact("amount", "Amount"), exact("deals", "Deals", ",.0f")]
-    bars = base.mark_bar(size=22).encode(
-        x=alt.X("low:Q", axis=money_axis("Open pipeline", symbol)),
-        x2="high:Q",
-        color=coloured("meaning"),
-        tooltip=hover,
-    )
-    return alt.layer(room(), bars, label(base.encode(x="high:Q"), f"datum.sign + {money('datum.amount', symbol)}"))
+    return stepwise(rows, title="Open pipeline", symbol=symbol)

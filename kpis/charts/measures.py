@@ -5,6 +5,7 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
+from kpis.charts.bridge import DOWN, LEVEL, UP, stepwise
 from kpis.charts.style import (
     ROOM,
     Picture,
@@ -20,6 +21,7 @@ from kpis.charts.style import (
     template,
     tinted,
 )
+from kpis.charts.units import axis, form, written
 
 ALARMS = ("spike", "dip", "shift")
 MOST = 12
@@ -56,10 +58,10 @@ def _control(unit: str, symbol: str) -> alt.LayerChart:
     )
     hover = [
         named("period", "Period"),
-        *(exact(name, title, _form(unit)) for name, title in HOVER.items()),
+        *(exact(name, title, form(unit)) for name, title in HOVER.items()),
         named("verdict", "Verdict"),
     ]
-    y = alt.Y("low:Q", axis=_axis(unit, "", symbol), scale=alt.Scale(zero=False))
+    y = alt.Y("low:Q", axis=axis(unit, "", symbol), scale=alt.Scale(zero=False))
     alarm = base.transform_filter("datum.alarm")
     return alt.layer(
         tinted(base.mark_area(opacity=0.15).encode(y=y, y2="high:Q", tooltip=hover), "past"),
@@ -69,7 +71,7 @@ def _control(unit: str, symbol: str) -> alt.LayerChart:
         tinted(alarm.mark_point(filled=True, size=140, opacity=1).encode(y="value:Q", tooltip=hover), "warning"),
         label(
             alarm.encode(y="value:Q"),
-            f"datum.verdict + ' ' + {_written('value', unit, symbol)}",
+            f"datum.verdict + ' ' + {written('value', unit, symbol)}",
             meaning="warning",
             dy=-12,
         ),
@@ -107,12 +109,12 @@ def _groups(unit: str, symbol: str) -> alt.LayerChart:
     base = alt.Chart().encode(y=alt.Y("group:N", sort=None, axis=names()))
     hover = [
         named("group", "Group"),
-        exact("value", "Value", _form(unit)),
-        exact("low", "95 % from", _form(unit)),
-        exact("high", "95 % to", _form(unit)),
+        exact("value", "Value", form(unit)),
+        exact("low", "95 % from", form(unit)),
+        exact("high", "95 % to", form(unit)),
         exact("n", "n", ",.0f"),
     ]
-    value = alt.X("value:Q", axis=_axis(unit, "", symbol))
+    value = alt.X("value:Q", axis=axis(unit, "", symbol))
     return alt.layer(
         room(),
         tinted(base.mark_bar(size=18).encode(x=value, tooltip=hover), "open"),
@@ -131,24 +133,8 @@ def bridge(steps: pd.DataFrame, unit: str, symbol: str = "") -> Picture:
     steps
         The table ``steps``: step, kind (level, up or down), begins, ends, value.
     """
-    top = float(steps[["begins", "ends"]].to_numpy().max())
-    rows = steps.assign(
-        right=steps[["begins", "ends"]].max(axis=1),
-        meaning=steps["kind"].map({"level": "open", "up": "won", "down": "warning"}),
-        sign=steps["kind"].map({"up": "+"}).fillna(""),
-        room=ROOM * max(top, 0.0),
-    )
-    return _bridge(unit, symbol).filled(rows, 34 * len(rows) + 60)
-
-
-@template
-def _bridge(unit: str, symbol: str) -> alt.LayerChart:
-    base = alt.Chart().encode(y=alt.Y("step:N", sort=None, axis=names()))
-    hover = [named("step", "Step"), exact("value", "Value", _form(unit))]
-    bars = base.mark_bar(size=22).encode(
-        x=alt.X("begins:Q", axis=_axis(unit, "", symbol)), x2="ends:Q", color=coloured("meaning"), tooltip=hover
-    )
-    return alt.layer(room(), bars, label(base.encode(x="right:Q"), f"datum.sign + {_written('value', unit, symbol)}"))
+    rows = steps.assign(meaning=steps["kind"].map({"level": LEVEL, "up": UP, "down": DOWN}), adds=steps["kind"] == "up")
+    return stepwise(rows, unit, symbol=symbol)
 
 
 def credited(table: pd.DataFrame, rules: tuple[str, ...], symbol: str = "", rule: str = "linear") -> Picture:
@@ -243,7 +229,7 @@ def _deciles() -> alt.LayerChart:
         exact("low", "Lower", ".1%"),
         exact("high", "Upper", ".1%"),
     ]
-    share = alt.Y("share:Q", axis=_axis("share", "Leads won", ""))
+    share = alt.Y("share:Q", axis=axis("share", "Leads won", ""))
     return alt.layer(
         tinted(base.mark_bar(size=22).encode(y=share, tooltip=hover), "won"),
         tinted(base.mark_rule(strokeWidth=2).encode(y="low:Q", y2="high:Q", tooltip=hover), "target"),
@@ -308,31 +294,12 @@ def pareto(table: pd.DataFrame) -> Picture:
 
 @template
 def _pareto() -> alt.LayerChart:
-    base = alt.Chart().encode(x=alt.X("customers:Q", axis=_axis("share", "Customers, largest first", "")))
+    base = alt.Chart().encode(x=alt.X("customers:Q", axis=axis("share", "Customers, largest first", "")))
     hover = [exact("customers", "Customers", ".1%"), exact("revenue", "Revenue", ".1%")]
     fifth = base.transform_filter("datum.fifth").encode(y="revenue:Q")
-    revenue = alt.Y("revenue:Q", axis=_axis("share", "Revenue", ""))
+    revenue = alt.Y("revenue:Q", axis=axis("share", "Revenue", ""))
     return alt.layer(
         tinted(base.mark_line(strokeWidth=3).encode(y=revenue, tooltip=hover), "won"),
         tinted(fifth.mark_point(filled=True, size=90, opacity=1).encode(tooltip=hover), "target"),
         label(fifth, f"'the largest fifth: ' + {percent('datum.revenue')}", dx=10, dy=8),
     )
-
-
-def _written(field: str, unit: str, symbol: str) -> str:
-    """Vega expression that writes a value of the unit in short."""
-    value = f"datum.{field}"
-    if unit.startswith("money"):
-        return money(value, symbol)
-    return f"format(100 * {value}, '.1f') + ' %'" if unit == "share" else f"format({value}, ',.3~r')"
-
-
-def _axis(unit: str, title: str, symbol: str) -> alt.Axis:
-    if unit.startswith("money"):
-        return money_axis(title, symbol)
-    return alt.Axis(title=title or None, tickCount=5, format="%" if unit == "share" else "~s")
-
-
-def _form(unit: str) -> str:
-    """Format of the exact value."""
-    return ".2%" if unit == "share" else ",.2f"

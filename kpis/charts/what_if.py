@@ -5,6 +5,7 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
+from kpis.charts.bridge import DOWN, LEVEL, UP, stepwise
 from kpis.charts.style import (
     ROOM,
     Picture,
@@ -20,9 +21,6 @@ from kpis.charts.style import (
     template,
     tinted,
 )
-
-UP, DOWN = "won", "warning"
-"""Meanings whose colours say that a change brings more or less."""
 
 
 def side_by_side(periods: pd.DataFrame, symbol: str = "") -> Picture:
@@ -86,35 +84,19 @@ def bridge(
     symbol
         What stands before an amount of money.
     """
-    steps = shares["share"].astype(float).to_numpy()
+    changes = shares["share"].astype(float)
+    ends = totals[0] + changes.cumsum()
     rows = pd.DataFrame(
         {
-            "row": [names_[0], *shares["assumption"], names_[1]],
-            "amount": [totals[0], *steps, totals[1]],
-            "kind": ["total", *["change"] * len(steps), "total"],
+            "step": [names_[0], *shares["assumption"], names_[1]],
+            "begins": [0.0, *(ends - changes), 0.0],
+            "ends": [totals[0], *ends, totals[1]],
+            "value": [totals[0], *changes, totals[1]],
+            "meaning": [LEVEL, *changes.ge(0).map({True: UP, False: DOWN}), LEVEL],
+            "adds": [False, *changes.gt(0), False],
         }
     )
-    ends = totals[0] + pd.Series(steps, dtype=float).cumsum()
-    rows["end"] = [totals[0], *ends, totals[1]]
-    rows["start"] = [0.0, *(ends - steps), 0.0]
-    rows["meaning"] = [
-        "open" if k == "total" else UP if a >= 0 else DOWN for k, a in zip(rows["kind"], rows["amount"], strict=True)
-    ]
-    rows["at"] = rows[["start", "end"]].max(axis=1)
-    rows["room"] = 1.25 * ROOM * rows["at"].max()
-    return _bridge(symbol, title).filled(rows, 38 * len(rows) + 60)
-
-
-@template
-def _bridge(symbol: str, title: str) -> alt.LayerChart:
-    base = alt.Chart().encode(y=alt.Y("row:N", sort=None, axis=names()))
-    hover = [named("row", "Step"), exact("amount", "Amount", "+,.2f")]
-    bars = base.mark_bar(size=22).encode(
-        x=alt.X("start:Q", axis=money_axis(title, symbol)), x2="end:Q",
-        color=coloured("meaning"), tooltip=hover,
-    )  # fmt: skip
-    said = f"(datum.kind == 'change' && datum.amount > 0 ? '+' : '') + {money('datum.amount', symbol)}"
-    return alt.layer(room(), bars, label(base.encode(x="at:Q"), said))
+    return stepwise(rows, title=title, symbol=symbol)
 
 
 def swings(table: pd.DataFrame, symbol: str = "") -> Picture:

@@ -207,10 +207,10 @@ def test_needed_keeps_a_period_whose_need_is_unknown():
 
 def test_a_waterfall_signs_changes_and_colours_what_leaves():
     rows = waterfall(steps(), "$").data
-    assert list(rows["name"]) == ["1 Jul (4)", "New (1)", "Won (1,200)", "31 Jul (3)"]
+    assert list(rows["step"]) == ["1 Jul (4)", "New (1)", "Won (1,200)", "31 Jul (3)"]
     assert list(rows["sign"]) == ["", "+", "", ""]
     assert list(rows["meaning"]) == ["open", "open", "won", "open"]
-    assert (rows["room"] > rows["high"].max()).all()
+    assert (rows["room"] > rows["ends"].max()).all()
     assert list(waterfall(steps().assign(kind="pushed out")).data["meaning"].unique()) == ["warning"]
 
 

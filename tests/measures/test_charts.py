@@ -86,7 +86,7 @@ def test_a_bridge_signs_rises_and_leaves_room():
     rows = bridge(steps(), "money").data
     assert rows["sign"].tolist() == ["", "", "+", ""]
     assert rows["meaning"].tolist() == ["open", "warning", "won", "open"]
-    assert rows["right"].tolist() == [10.0, 10.0, 9.0, 9.0]
+    assert rows["reach"].tolist() == [10.0, 10.0, 9.0, 9.0]
     assert (rows["room"] > 10).all()
 
 
