@@ -16,8 +16,9 @@ from kpis.assumptions import Assumptions
 from kpis.dataset import Dataset
 from kpis.engine import NEVER
 from kpis.forecast.backtest import MODEL, Record
+from kpis.forecast.groups import Due
 from kpis.forecast.levers import stage_rates
-from kpis.forecast.model import Due, Model
+from kpis.forecast.model import Model
 from kpis.forecast.projection import Projection, project
 from kpis.forecast.required import ALL, Required, last_useful_days, required
 from kpis.forecast.revenue import SHOCK

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from threading import Lock
 from typing import Any, TypeVar
@@ -16,14 +16,13 @@ from kpis.assumptions import Conversion
 from kpis.dataset import Dataset
 from kpis.engine import NEVER, collect
 from kpis.errors import NotEnoughData
-from kpis.forecast.amounts import Amounts, fit_amounts, is_open
+from kpis.forecast.amounts import Amounts, fit_amounts
 from kpis.forecast.creation import MARK_DAYS, Creation, forecast_creation
+from kpis.forecast.groups import Due, Groups, OpenDeals, hold, recent, recent_kinds, recent_mix
 from kpis.forecast.hazards import Hazards, fit_hazards
 from kpis.forecast.levers import Mix
-from kpis.forecast.margins import margins
-from kpis.forecast.revenue import amount_bin
 from kpis.forecast.risks import Flags, flags
-from kpis.forecast.spells import atom_shares, atoms, expose
+from kpis.forecast.spells import atom_shares, expose
 from kpis.periods import Calendar, Period, day_n
 from kpis.pipeline.pacing import BuildUp, Pace, build_up, pace, yields
 from kpis.pipeline.stints import Stints, read_stages, stints
@@ -38,73 +37,6 @@ WINDOWS = 3
 
 MIN_SEGMENT, MAX_SEGMENTS = 30, 8
 """A segment with fewer new deals has no speed of its own to speak of; more segments than this nobody reads."""
-
-
-@dataclass(frozen=True)
-class Groups:
-    """Deals counted by class, stage, days in stage, amount bin and margin.
-
-    Parameters
-    ----------
-    deal_class, stage, age
-        (groups,) keys; for created deals the age is 0.
-    margin
-        (groups,) what recalibration tells apart beside the stage; 0 for created deals.
-    n, total, squares
-        (groups,) number of deals, sum of expected amounts and of their squares.
-    """
-
-    deal_class: np.ndarray
-    stage: np.ndarray
-    age: np.ndarray
-    margin: np.ndarray
-    n: np.ndarray
-    total: np.ndarray
-    squares: np.ndarray
-
-
-@dataclass(frozen=True)
-class Due:
-    """The open qualified deals that count for a period.
-
-    Parameters
-    ----------
-    deals
-        Positions in the model's open deals.
-    amount
-        Sum of their last known amounts.
-    counted
-        The same deals as counts.
-    """
-
-    deals: np.ndarray
-    amount: float
-    counted: Groups
-
-
-@dataclass(frozen=True)
-class OpenDeals:
-    """Where each open deal stands: class, stage, days in stage, margin, expected amount if won.
-
-    Parameters
-    ----------
-    row
-        (open deals,) row in the deals table.
-    group
-        (open deals,) which of the model's groups it is counted in.
-    """
-
-    row: np.ndarray
-    deal_class: np.ndarray
-    stage: np.ndarray
-    age: np.ndarray
-    margin: np.ndarray
-    amount: np.ndarray
-    group: np.ndarray
-
-    def some(self, deals: np.ndarray) -> OpenDeals:
-        """Those at the given positions."""
-        return OpenDeals(*(getattr(self, x.name)[deals] for x in fields(self)))
 
 
 @dataclass(frozen=True)
@@ -213,7 +145,7 @@ class Model:
 
     def counted(self, deals: np.ndarray) -> Groups:
         """Some of the open deals (positions) as counts."""
-        return _count(self.groups, self.open_deals.group[deals], self.open_deals.amount[deals])
+        return self.groups.holding(self.open_deals.group[deals], self.open_deals.amount[deals])
 
     @cached_property
     def flags(self) -> Flags:
@@ -244,7 +176,7 @@ class Model:
 
         The largest segments that have at least 30 of them, the largest first; empty where none is known.
         """
-        rows, stage = _recent(self.stints)
+        rows, stage = recent(self.stints)
         named = self.stints.deals["segment"].astype("object").to_numpy()[rows]
         amount = self.amounts.first[rows] * self.amounts.ratio[stage]
         held = pd.Series(named).value_counts()
@@ -288,8 +220,8 @@ def fit(dataset: Dataset, calendar: Calendar | None = None) -> Model:
     ends = tuple(day_n(p.end) for p in periods)
     hazards = fit_hazards(found, expose(found), calendar)
     amounts = fit_amounts(found)
-    open_deals, groups = _open_deals(found, hazards, amounts, ends)
-    marks, by_source = _marks(found, hazards, amounts)
+    open_deals, groups = hold(found, hazards, amounts, ends)
+    marks, by_source = recent_kinds(found, hazards, amounts)
     this_period = found.bookings[found.bookings["closed"] >= day_n(periods[0].start)]
     return Model(
         dataset=dataset,
@@ -301,7 +233,7 @@ def fit(dataset: Dataset, calendar: Calendar | None = None) -> Model:
         hazards=hazards,
         amounts=amounts,
         creation=forecast_creation(found, ends[-1] - found.today),
-        mix=_mix(found, hazards),
+        mix=recent_mix(found, hazards),
         open_deals=open_deals,
         groups=groups,
         marks=marks,
@@ -309,86 +241,4 @@ def fit(dataset: Dataset, calendar: Calendar | None = None) -> Model:
         atom=atom_shares(found, amounts.known, found.today - MARK_DAYS),
         won=float(this_period["amount"].sum()),
         won_count=len(this_period),
-    )
-
-
-def _open_deals(found: Stints, hazards: Hazards, amounts: Amounts, ends: tuple[int, ...]) -> tuple[OpenDeals, Groups]:
-    """The spell each open deal is in, one by one and counted."""
-    spells = found.spells
-    current = spells[(spells["cause"] == -1) & is_open(found)[spells["deal"].to_numpy()]]
-    row, stage = current["deal"].to_numpy(), current["stage"].to_numpy()
-    age = found.today - current["entry"].to_numpy()
-    margin = margins(found, row, ends, hazards.covariates[0].code)
-    amount = amounts.known[row] * amounts.ratio[stage]
-    groups, group = _group(hazards.deal_class[row], stage, age, margin, amount)
-    return OpenDeals(row, hazards.deal_class[row], stage, age, margin, amount, group), groups
-
-
-def _first_stage(found: Stints) -> np.ndarray:
-    """Stage of each deal on its first night; -1 for deals that never had one."""
-    first = np.full(len(found.deals), -1)
-    spells = found.spells
-    deal = spells["deal"].to_numpy()
-    rows = np.flatnonzero(np.append(True, deal[1:] != deal[:-1])) if len(deal) else np.zeros(0, dtype=np.int64)
-    first[deal[rows]] = spells["stage"].to_numpy()[rows]
-    return first
-
-
-def _recent(found: Stints) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and first stages of the deals created in the last 364 days that did not close at once."""
-    first = _first_stage(found)
-    created = found.deals["created"].to_numpy()
-    since = found.today - MARK_DAYS
-    rows = np.flatnonzero((created > since) & (first >= 0) & ~atoms(found))
-    if not len(rows):
-        rows = np.flatnonzero((first >= 0) & ~atoms(found))
-    return rows, first[rows]
-
-
-def _marks(found: Stints, hazards: Hazards, amounts: Amounts) -> tuple[Groups, dict[str, Groups]]:
-    """The kinds of recent deals, and how many of each kind came from each source."""
-    rows, stage = _recent(found)
-    amount = amounts.first[rows] * amounts.ratio[stage]
-    none = np.zeros(len(rows), dtype=np.int64)
-    marks, group = _group(hazards.deal_class[rows], stage, none, none, amount)
-    source = found.deals["source"].iloc[rows]
-    code = source.cat.codes.to_numpy()
-    return marks, {
-        str(name): _count(marks, group[code == k], amount[code == k])
-        for k, name in enumerate(source.cat.categories)
-        if (code == k).any()
-    }
-
-
-def _mix(found: Stints, hazards: Hazards) -> Mix:
-    size = (len(hazards.forward), len(found.stages))
-    rows, first = _recent(found)
-    created = np.zeros(size)
-    np.add.at(created, (hazards.deal_class[rows], first), 1)
-    spells = found.spells
-    lately = (spells["entry"] > found.today - MARK_DAYS).to_numpy()
-    use = spells[lately if lately.any() else np.ones(len(spells), dtype=bool)]
-    entering = np.zeros(size)
-    np.add.at(entering, (hazards.deal_class[use["deal"].to_numpy()], use["stage"].to_numpy()), 1)
-    return Mix(entering, created)
-
-
-def _group(
-    deal_class: np.ndarray, stage: np.ndarray, age: np.ndarray, margin: np.ndarray, amount: np.ndarray
-) -> tuple[Groups, np.ndarray]:
-    """The deals as counts, and the group of each deal."""
-    keys = np.stack([deal_class, stage, age, margin, amount_bin(amount)])
-    unique, group = np.unique(keys, axis=1, return_inverse=True)
-    empty = np.zeros(unique.shape[1])
-    return _count(Groups(*unique[:4], n=empty, total=empty, squares=empty), group, amount), group
-
-
-def _count(groups: Groups, group: np.ndarray, amount: np.ndarray) -> Groups:
-    """The same groups with the number of these deals in each, and the sums of their amounts."""
-    size = len(groups.n)
-    return replace(
-        groups,
-        n=np.bincount(group, minlength=size).astype(float),
-        total=np.bincount(group, amount, size),
-        squares=np.bincount(group, amount**2, size),
     )

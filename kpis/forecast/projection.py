@@ -11,11 +11,12 @@ import numpy as np
 from kpis.assumptions import Assumptions, Conversion
 from kpis.errors import AssumptionError
 from kpis.forecast.calibration import Calibration, capped, neutral
+from kpis.forecast.groups import Groups, OpenDeals
 from kpis.forecast.levers import apply
-from kpis.forecast.model import Groups, Model, OpenDeals
+from kpis.forecast.model import Model
 from kpis.forecast.rates import Rates, passage
 from kpis.forecast.recursion import Values, value
-from kpis.forecast.revenue import SHOCK, Arrivals, Cells, Distribution, amount_bin, cells, distribution
+from kpis.forecast.revenue import SHOCK, Arrivals, Cells, Distribution, cells, distribution
 from kpis.periods import Period
 from kpis.pipeline.stints import LOST, WON
 
@@ -138,15 +139,11 @@ class Projection:
 
     def split(self, w: int, part: Groups) -> tuple[Cells, Cells]:
         """A window's open deals in two: these (as the model counts them), and all others."""
-        these, held = _scaled(part, _open_size(self.assumptions)), self.held
-        some = held.n - these.n > 0.5
-        others = replace(
-            held, n=held.n - these.n, total=(held.total - these.total) * some,
-            squares=(held.squares - these.squares) * some,
-        )  # fmt: skip
+        these, held = part.sized(_open_size(self.assumptions)), self.held
+        others = held.plus(these, -1.0)
         # The bins stay those of all deals, so that nothing else changes with the deals set apart.
-        bins = _bins(held)
-        return _cells(self.model, these, self.group_p[w], bins), _cells(self.model, others, self.group_p[w], bins)
+        bins, p = held.bins, self.group_p[w]
+        return _cells(self.model, these, p, bins), _cells(self.model, others, p, bins)
 
     def without(self, w: int, deals: np.ndarray) -> Window:
         """A window as it would be without these open deals (positions in ``model.open_deals``)."""
@@ -202,9 +199,9 @@ def project(model: Model, assumptions: Assumptions | None = None, calibration: C
     fares = course(model, assumptions)
     r, v = fares.rates, fares.values
     group_p = _slipped(_open_p(v, r, model.groups, calibration), assumptions.slippage)
-    held = _scaled(model.groups, _open_size(assumptions))
+    held = model.groups.sized(_open_size(assumptions))
     mixed = _mixed(model, assumptions.new_opportunities_by_source)
-    marks = _scaled(mixed, assumptions.deal_size)
+    marks = mixed.sized(assumptions.deal_size)
     per_day = model.creation.per_day * assumptions.new_opportunities * _times(mixed.n.sum(), model.marks.n.sum())
     at_once = _at_once(model, len(per_day), assumptions.deal_size)
     at_once[..., 0] = _slipped(at_once[..., 0], assumptions.slippage)
@@ -213,7 +210,7 @@ def project(model: Model, assumptions: Assumptions | None = None, calibration: C
 
     windows = []
     for w, period in enumerate(model.periods):
-        open_cells = _cells(model, held, group_p[w], _bins(held))
+        open_cells = _cells(model, held, group_p[w], held.bins)
         arrivals = _arrivals(per_day, chances[w], marks, model, at_once[w])
         won = model.won if w == 0 else 0.0
         windows.append(Window(w, calibration, period, won, open_cells, arrivals))
@@ -264,13 +261,7 @@ def _mixed(model: Model, times: Mapping[str, float]) -> Groups:
                 place="new_opportunities_by_source",
                 way_out=f"Sources: {', '.join(model.by_source) or 'none is known'}",
             )
-        part, more = model.by_source[source], factor - 1.0
-        marks = replace(
-            marks,
-            n=marks.n + more * part.n,
-            total=marks.total + more * part.total,
-            squares=marks.squares + more * part.squares,
-        )
+        marks = marks.plus(model.by_source[source], factor - 1.0)
     return marks
 
 
@@ -286,16 +277,6 @@ def _open_size(assumptions: Assumptions) -> float:
 
 def _cells(model: Model, held: Groups, p: np.ndarray, bins: np.ndarray) -> Cells:
     return cells(p, held.n, held.total, held.squares, bins, model.amounts.cv)
-
-
-def _scaled(groups: Groups, factor: float) -> Groups:
-    if factor == 1:
-        return groups
-    return replace(groups, total=groups.total * factor, squares=groups.squares * factor**2)
-
-
-def _bins(groups: Groups) -> np.ndarray:
-    return amount_bin(groups.total / np.maximum(groups.n, 1))
 
 
 def _share_staying(model: Model) -> float:
@@ -318,7 +299,7 @@ def _arrivals(per_day: np.ndarray, chance: np.ndarray, marks: Groups, model: Mod
     total = marks.n.sum()
     staying = _share_staying(model)
     weight = (per_day @ chance) * (staying / total if total else 0.0)
-    bins, bin_of_group = np.unique(_bins(marks), return_inverse=True)
+    bins, bin_of_group = np.unique(marks.bins, return_inverse=True)
     size = len(bins)
     count = np.bincount(bin_of_group, weight * marks.n, size)
     money = np.bincount(bin_of_group, weight * marks.total, size)

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import ndtri
 
-from kpis.forecast.model import Groups
+from kpis.forecast.groups import Groups
 from kpis.forecast.projection import Projection
 from kpis.forecast.revenue import Arrivals, Cells, Series, Together, shock_sigma
 from kpis.pipeline.stints import WON
