@@ -188,6 +188,7 @@ def main() -> None:
                 stdout=subprocess.PIPE,
                 text=True,
                 check=True,
+                env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # as app and commands set it
             )
             found[engine, n] = json.loads(done.stdout.splitlines()[-1])
             print(engine, n, found[engine, n], file=sys.stderr)
