@@ -134,6 +134,7 @@ def fit_hazards(
     days = exposure.days
     phase = phase_of(days, calendar)
     decay = 0.5 ** ((stints.today - days) / half_life)
+    lately = exposure.between(decay)
 
     ended = exposure.cause >= 0
     exit_weight = decay[exposure.exit - exposure.first_day - 1] * ended if len(days) else np.zeros(0)
@@ -149,14 +150,13 @@ def fit_hazards(
     forward, losing = np.ones(len(stints.deals)), np.ones(len(stints.deals))
 
     def rates() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        def person_days(factor: np.ndarray, weight: np.ndarray) -> np.ndarray:
-            days_at_risk = factor[deal_of_row] * exposure.between(weight)
+        def person_days(factor: np.ndarray, *spans: np.ndarray) -> list[np.ndarray]:
+            of_row = factor[deal_of_row]
             # bincount of nothing counts in whole numbers
-            return np.bincount(at, days_at_risk, n * k).astype(float).reshape(n, k)
+            return [np.bincount(at, of_row * span, n * k).astype(float).reshape(n, k) for span in spans]
 
-        x_won = person_days(forward, decay * calendar_won[phase])
-        x_move = person_days(forward, decay)
-        x_lost = person_days(losing, decay * calendar_lost[phase])
+        x_won, x_move = person_days(forward, exposure.between(decay * calendar_won[phase]), lately)
+        (x_lost,) = person_days(losing, exposure.between(decay * calendar_lost[phase]))
         return (
             smooth(events[:, n], x_won, prior_events),
             smooth(events[:, :n], np.broadcast_to(x_move[:, None], (n, n, k)), prior_events),
@@ -168,7 +168,7 @@ def fit_hazards(
         calendar_won = _calendar(exposure, phase, won.ravel()[at] * forward[deal_of_row], is_won)
         calendar_lost = _calendar(exposure, phase, lost.ravel()[at] * losing[deal_of_row], is_lost)
         on_row = won.ravel()[at] * exposure.between(calendar_won[phase]) + move.sum(1).ravel()[at] * (
-            exposure.high - exposure.low
+            exposure.until - exposure.since
         )
         due_forward = np.bincount(deal_of_row, on_row, len(stints.deals))
         due_lost = np.bincount(

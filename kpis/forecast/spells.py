@@ -30,7 +30,7 @@ class Exposure:
 
     A spell entered on day e is at risk on the days e+1, e+2, ...; on day e+1+u it has been u days in
     stage. Row r of the exposure covers the days (``low[r]``, ``high[r]``] of spell ``spell[r]``, all
-    of them in age bin ``bin[r]``.
+    of them in age bin ``bin[r]``; kept as days after ``first_day``, since every sum over days asks for them so.
 
     Parameters
     ----------
@@ -40,8 +40,8 @@ class Exposure:
         Of each spell's exit; -1 where it has not ended by today or its exit is not counted.
     exit, exit_bin
         Day and age bin of the exit.
-    spell, bin, low, high
-        The rows of exposure.
+    spell, bin, since, until
+        The rows of exposure; ``since`` and ``until`` are ``low`` and ``high`` in days after ``first_day``.
     first_day
         The first day at risk anywhere less one: origin for cumulated daily weights.
     """
@@ -53,11 +53,21 @@ class Exposure:
     exit_bin: np.ndarray
     spell: np.ndarray
     bin: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
+    since: np.ndarray
+    until: np.ndarray
     first_day: int
     today: int
     edges: np.ndarray
+
+    @property
+    def low(self) -> np.ndarray:
+        """Of each row: the day before its first."""
+        return self.since + self.first_day
+
+    @property
+    def high(self) -> np.ndarray:
+        """Of each row: its last day."""
+        return self.until + self.first_day
 
     @property
     def days(self) -> np.ndarray:
@@ -67,13 +77,13 @@ class Exposure:
     def between(self, weight: np.ndarray) -> np.ndarray:
         """Sum of a daily weight (one value for each of ``days``) over each row's days."""
         cumulated = np.append(0.0, np.cumsum(weight))
-        return cumulated[self.high - self.first_day] - cumulated[self.low - self.first_day]
+        return cumulated[self.until] - cumulated[self.since]
 
     def daily(self, rate: np.ndarray) -> np.ndarray:
         """Sum over the rows at risk on each of ``days`` of a rate per row: the inverse of ``between``."""
         size = self.today - self.first_day + 1
-        starts = np.bincount(self.low - self.first_day, rate, size)
-        ends = np.bincount(self.high - self.first_day, rate, size)
+        starts = np.bincount(self.since, rate, size)
+        ends = np.bincount(self.until, rate, size)
         return np.cumsum(starts - ends)[:-1]
 
 
@@ -118,6 +128,7 @@ def expose(stints: Stints, edges: np.ndarray = EDGES) -> Exposure:
     bins = np.arange(rows.sum()) - np.repeat(rows.cumsum() - rows, rows) + first[spell]
     opens = entry[spell] + edges[bins]
     closes = entry[spell] + np.append(edges[1:], NEVER)[bins]
+    first_day = int(start.min()) if len(start) else stints.today
     return Exposure(
         deal=spells["deal"].to_numpy(),
         stage=spells["stage"].to_numpy(),
@@ -126,9 +137,9 @@ def expose(stints: Stints, edges: np.ndarray = EDGES) -> Exposure:
         exit_bin=last,
         spell=spell,
         bin=bins,
-        low=np.maximum(opens, start[spell]),
-        high=np.minimum(closes, end[spell]),
-        first_day=int(start.min()) if len(start) else stints.today,
+        since=np.maximum(opens, start[spell]) - first_day,
+        until=np.minimum(closes, end[spell]) - first_day,
+        first_day=first_day,
         today=stints.today,
         edges=edges,
     )
