@@ -10,7 +10,7 @@ STREAMLIT = $(PY) -m streamlit run app.py --server.port $(PORT)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help app serve test lint unit browser test-engines screens chromium nginx format bench-forecast bench-revenue bench-measures bench-intake bench-scale bench-latency bench-load fuzz lock clean
+.PHONY: help app serve test lint unit browser test-engines screens chromium nginx format bench-forecast bench-revenue bench-measures bench-intake bench-scale bench-latency bench-load bench-memory bench-session test-faults fuzz audit lock clean
 
 help: ## List the commands
 	@echo "Usage: make COMMAND [PORT=8501] [PYTHON=python3]"
@@ -33,13 +33,16 @@ lint: $(VENV)/.test ## Check style, formatting and the direction of imports
 	@$(VENV)/bin/lint-imports --no-logo
 
 unit: $(VENV)/.test ## Run the tests that need no browser, on all cores
-	@$(PY) -m pytest --ignore tests/browser --ignore tests/engines --numprocesses auto --maxprocesses 4 --dist worksteal
+	@$(PY) -m pytest --ignore tests/browser --ignore tests/engines -m "not thorough" --numprocesses auto --maxprocesses 4 --dist worksteal
 
 browser: $(VENV)/.test chromium nginx ## Run the tests in a browser
 	@$(PY) -m pytest tests/browser
 
 test-engines: $(VENV)/.engines ## Compare DuckDB, PostgreSQL and Spark on the same data (as part of test: without what takes minutes)
 	@TANDEM_REQUIRE_ENGINES=1 $(PY) -m pytest tests/engines $(if $(filter test,$(MAKECMDGOALS)),-m "not thorough")
+
+test-faults: $(VENV)/.test ## Full disks, lost databases, killed servers, cut lines, no network (as part of test: without what takes long)
+	@$(PY) -m pytest tests/faults tests/test_log.py
 
 screens: $(VENV)/.test chromium ## Take a picture of every page into docs/screens
 	@$(PY) -m tests.browser.screens
@@ -83,8 +86,18 @@ bench-latency: $(VENV)/.test chromium ## Time a moved slider in a browser, besid
 bench-load: $(VENV)/.test nginx ## Time the sliders of 25 people at once, through nginx (20 minutes)
 	@$(PY) benchmarks/load.py --write
 
+bench-memory: $(VENV)/.test ## Memory of the server over 50 uploads of 20 MB in a row
+	@$(PY) benchmarks/memory.py --write
+
+bench-session: $(VENV)/.test ## Time, memory and failures of 5,000 actions of one session
+	@$(PY) benchmarks/long_session.py --write
+
 fuzz: $(VENV)/.test ## Random uploads, levers and pages for MINUTES=5
 	@$(PY) -m tests.fuzz $(or $(MINUTES),5)
+
+audit: $(VENV)/.created ## Look up known weaknesses of the pinned versions (asks pypi.org)
+	@$(PY) -m pip install --quiet --disable-pip-version-check pip-audit
+	@$(PY) -m pip_audit --requirement requirements-engines.txt --no-deps --disable-pip --strict
 
 # One version of everything, from the oldest Python to the newest, so that numbers do not depend on it.
 COMPILE = compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest \

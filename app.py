@@ -11,7 +11,7 @@ from streamlit.runtime.pages_manager import PagesManager
 # moved lever five times slower.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from ui import keeping, meeting, state
+from ui import failures, keeping, meeting, reading, room, sign_in, state
 from ui.cards import plain, small
 
 PICTURES = Path(__file__).parent / "ui"
@@ -36,11 +36,14 @@ def frame() -> None:
     """Set the page up, draw the navigation, run the page that was asked for."""
     sidebar = "collapsed" if state.in_meeting() else 330
     st.set_page_config("Tandem", str(PICTURES / "icon.svg"), "wide", initial_sidebar_state=sidebar)
+    st.logo(str(PICTURES / "tandem.svg"), size="large", icon_image=str(PICTURES / "icon.svg"))
+    if sign_in.person() is None:
+        sign_in.ask()
+        return
     with st.sidebar:
         # Streamlit's own menu is a list whose items are wrapped in sections, which a screen reader does not find.
         menu = st.container(gap="xsmall", key="navigation")
         meeting.switches()
-    st.logo(str(PICTURES / "tandem.svg"), size="large", icon_image=str(PICTURES / "icon.svg"))
     sections = {
         "Meeting": [
             st.Page(
@@ -183,6 +186,10 @@ def frame() -> None:
             icon=":material/database:",
             help="The data that every page shows. Load other data here.",
         )
+        if page not in sections["Data"]:
+            reading.beside()
+        sign_in.account()
+    keeping.say_part()
     meeting.run(page, agenda=sections["Meeting"], files=sections["Data"])
 
 
@@ -192,4 +199,6 @@ else:
     # The server imports this file before its first visitor. A folder named pages/ is taken for navigation by file
     # until the first st.navigation, so the first link to a page would end at "Page not found".
     PagesManager.uses_pages_directory = False
-    app = st.App(__file__)
+    failures.watch()
+    room.share_memory()
+    app = st.App(__file__, on_script_error=failures.say)

@@ -50,6 +50,8 @@ class Dataset:
     amount_known_at_close
         True when open opportunities carry no amount of their own: their amounts are known at close only,
         and before it the product's list price stands in.
+    part
+        Which rows these are, in words, where others are left out; empty where all are there.
     """
 
     engine: Engine
@@ -61,6 +63,12 @@ class Dataset:
     settings: Settings = field(default_factory=Settings)
     currency: str = ""
     amount_known_at_close: bool = False
+    part: str = ""
+
+    @property
+    def title(self) -> str:
+        """Name of the data, and of which rows of them."""
+        return f"{self.name} ({self.part} only)" if self.part else self.name
 
     def has(self, table: str, *columns: str) -> bool:
         """Whether the table is there and each named column holds a value."""
@@ -69,7 +77,8 @@ class Dataset:
     def need(self, table: str, *columns: str) -> None:
         """Raise NotEnoughData naming the first thing missing of ``table`` and ``columns``."""
         if table not in self.present:
-            raise NotEnoughData(f"needs table {table}", way_out="Upload it as well")
+            way_out = f"It cannot be told for {self.part} alone" if self.part else "Upload it as well"
+            raise NotEnoughData(f"needs table {table}", way_out=way_out)
         for column in columns:
             if column not in self.present[table]:
                 raise NotEnoughData(f"needs table {table}, column {column}", way_out="Add the column to the export")

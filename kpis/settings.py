@@ -14,8 +14,8 @@ from kpis.definitions import Definitions
 from kpis.errors import AssumptionError
 from kpis.periods import Calendar, Grain
 
-ABOUT_FILES = frozenset({"mapping", "dates"})
-"""Entries that tell how files are written, not what words mean."""
+ABOUT_FILES = frozenset({"mapping", "dates", "connection"})
+"""Entries that tell how files are written or which tables are read, not what words mean."""
 
 
 class Stage(BaseModel):
@@ -109,6 +109,10 @@ class Settings(BaseModel):
         if changes.keys() - ABOUT_FILES:
             kept.pop("agreed", None)
         return self._checked({**kept, **changes}, "settings")
+
+    def of_a_part(self) -> Self:
+        """These settings for whoever sees a part of the rows: the targets are of all of them."""
+        return type(self).model_validate(self.model_dump(exclude_unset=True, exclude={"targets"}))
 
     def as_toml(self) -> str:
         """The settings file that gives these settings again: what was set, and no default.

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+# Before numpy is loaded, as the app and the commands have it: workers that each divide small products wait for one
+# another.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # Nothing is ever kept beside what a person keeps on this machine; servers and commands that tests start inherit it.
 os.environ["TANDEM_DATA"] = tempfile.mkdtemp(prefix="tandem-test-")
 os.environ.pop("TANDEM_FILES", None)
@@ -19,6 +22,14 @@ ROOT = Path(__file__).resolve().parent.parent
 settings.register_profile("here", deadline=None)
 settings.register_profile("server", deadline=None, derandomize=True)
 settings.load_profile("server" if os.environ.get("CI") else "here")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _readings_are_waited_for() -> None:
+    """A page that a test drives without a browser is drawn when its files are read, however long that takes."""
+    from ui import running
+
+    running.AT_ONCE = 60
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -11,7 +13,7 @@ from kpis.answers.mapping import mapping_answer
 from kpis.answers.reconcile import reconciler
 from kpis.intake import read
 from kpis.settings import Settings
-from ui import cards
+from ui import cards, sign_in
 
 LOAD, COLUMNS, DEFINITIONS = (f"pages/data/{name}.py" for name in ("load", "columns", "definitions"))
 FIRST_RUN = 120
@@ -239,3 +241,70 @@ def test_definitions_of_data_without_stages_and_leads(root):
     app = start(root, DEFINITIONS, ("deals.csv", deals))
     assert {metric.label: metric.value for metric in app.metric}[cards.plain("Leads by Sales, 2024Q2")] == "n/a"
     assert table(app, "only_sales")["both"].tolist() == [1, 1, 0, 0]
+
+
+# A database
+
+
+@pytest.fixture
+def crm(tmp_path):
+    """A database with one table that is called like nothing that is known."""
+    path = tmp_path / "crm.db"
+    with sqlite3.connect(path) as connection:
+        connection.executescript(
+            "CREATE TABLE v_pipeline (opportunity_id text, status text, amount real, created_at text, closed_at text);"
+            "INSERT INTO v_pipeline VALUES ('A', 'open', 5, '2024-01-05', NULL), ('B', 'won', 7, '2024-01-05', '2024-02-01');"
+            "CREATE TABLE payroll (name text)"
+        )
+    return f"sqlite:///{path}"
+
+
+def connected(root, **secrets):
+    """A session on the page of data, on a server with these secrets."""
+    app = AppTest.from_file(str(root / "app.py"), default_timeout=20)
+    for name, entry in secrets.items():
+        app.secrets[name] = entry
+    app.run(timeout=FIRST_RUN)
+    app.switch_page(LOAD).run(timeout=FIRST_RUN)
+    assert not app.exception
+    return app
+
+
+def test_a_database_that_the_secrets_name_is_looked_into_and_read(root, crm):
+    app = connected(root, connections={"crm": {"url": crm, "tables": {"opportunities": "v_pipeline"}}})
+    app.button(key="look").click().run()
+    said = "\n".join(text.value for text in app.markdown).replace("\\", "")
+    assert "has 2 tables and views, and 1 of them are chosen. They have what is needed." in said
+    app.number_input(key="database_rows").set_value(1).run()
+    app.button(key="read_database").click().run(timeout=FIRST_RUN)
+    assert "has more than 1 rows" in app.error[0].value
+    app.number_input(key="database_rows").set_value(2).run()
+    app.button(key="read_database").click().run(timeout=FIRST_RUN)
+    assert not app.error
+    assert sentence(app).startswith("crm")
+    found = app.session_state["upload"]
+    assert [(file.table, file.accepted) for file in found.files] == [("opportunities", 2)]
+    assert found.dataset.settings.connection.tables == {"opportunities": "v_pipeline"}
+
+
+def test_a_database_that_cannot_be_reached_says_so(root, tmp_path):
+    app = connected(root, connections={"crm": {"url": f"sqlite:///{tmp_path}/none.db"}})
+    app.button(key="look").click().run()
+    assert "no such file" in app.error[0].value
+    assert not [button for button in app.button if button.key == "read_database"]
+
+
+def test_no_database_is_offered_that_nobody_named(root, crm):
+    # What st.connection reads, an address of another kind, and none at all.
+    for entries in ({"crm": {"dialect": "postgresql", "host": "h"}}, {"crm": {"url": "file:///etc/passwd"}}, {}):
+        app = connected(root, connections=entries)
+        assert not [box for box in app.selectbox if box.key == "database_name"]
+
+
+def test_where_people_sign_in_a_database_is_for_those_it_names(root, crm, monkeypatch):
+    monkeypatch.setattr(sign_in, "person", lambda: "ana@example.com")
+    auth = {"redirect_uri": "http://localhost/oauth2callback"}
+    for people, offered in (([" Ana@example.com "], True), (["bo@example.com"], False), (None, False)):
+        entry = {"url": crm} | ({} if people is None else {"people": people})
+        app = connected(root, auth=auth, connections={"crm": entry})
+        assert bool([box for box in app.selectbox if box.key == "database_name"]) is offered

@@ -8,9 +8,12 @@ import shlex
 import pytest
 
 from kpis.assumptions import Assumptions
-from kpis.commands.options import log
+from kpis.commands.options import in_store, log
+from kpis.commands.source import newest
+from kpis.intake import read
 from kpis.store import LOCAL, Store, agreement, place, scenarios
 from kpis.store.workspace import find
+from tests.intake.test_extend import EXPORTS, FILES, stored
 from tests.test_commands import document, run
 
 
@@ -76,6 +79,22 @@ def test_a_report_from_cron(root, kept, tmp_path):
     assert line["as_of"] == written["as_of"]
     assert line["target"] == "1000000.0"
     assert {"what": "Scenario", "words": "More"} in written["rests_on"]
+
+
+def test_a_later_export_goes_onto_what_is_kept(root, tmp_path):
+    paths = [tmp_path / name for name, _ in FILES]
+    for path, (_, text) in zip(paths, FILES, strict=True):
+        path.write_text(text)
+    where = ("--workspace", "Plan", "--store", tmp_path / "store")
+    assert run(root, "keep", *paths[:2], *where).returncode == 0
+    done = run(root, "keep", paths[2], "--onto", *where)
+    assert done.returncode == 0, done.stderr
+    assert told(done.stderr)["as_of"] == "2024-02-20"
+    found, files = newest(in_store("Plan", str(tmp_path / "store")))
+    assert stored(found) == stored(read(EXPORTS))
+    assert [name for name, _ in files] == [path.name for path in paths]
+    empty = run(root, "keep", paths[2], "--onto", "--workspace", "Plan", "--store", tmp_path / "none")
+    assert (empty.returncode, "Nothing is kept there yet" in empty.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from kpis import log
 from kpis.answers.answer import Answer, Count, Number
 from kpis.answers.render import say
 from kpis.answers.spreadsheet import csv
@@ -244,7 +245,8 @@ def notes(answer: Answer) -> None:
 
 
 def problem(error: TandemError) -> None:
-    """An error in one sentence, with the place and the way out."""
+    """An error in one sentence, with the place and the way out; the log has it too."""
+    log.note(error)
     place = f" ({error.place})" if error.place else ""
     out = f" {error.way_out}." if error.way_out else ""
     st.error(plain(f"{error.problem}{place}.{out}"), icon=":material/error:")

@@ -47,6 +47,15 @@ def defect_rows(symbol: str) -> dict[str, Any]:
     }
 
 
+def database(tables: list[str]) -> dict[str, Any]:
+    """Columns of the tables of the dictionary, each with the table of a database that is taken for it."""
+    return {
+        "table": column.TextColumn("Table"),
+        "there": column.SelectboxColumn("Its name there", options=tables),
+        "grain": column.TextColumn("What one row is", width="large"),
+    }
+
+
 def mapping(fields: list[str]) -> dict[str, Any]:
     """Columns of the editable mapping of one file."""
     return {

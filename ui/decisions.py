@@ -9,6 +9,7 @@ import streamlit as st
 from kpis.answers.minutes import as_minutes, as_table
 from kpis.errors import StoreError
 from kpis.store import decisions
+from kpis.store.roles import Right
 from ui import cards, workspaces
 from ui.columns import column
 
@@ -33,22 +34,26 @@ def panel(page: str) -> None:
     """What stands beside a page: a form for a decision, and those taken so far."""
     with st.container(border=True, key="decisions_card"):
         st.subheader("Decisions and notes", anchor=False)
-        st.markdown(cards.small(cards.plain(f"What you add is {workspaces.where()}.")))
+        may_save = workspaces.may(Right.SAVE)
+        said = f"What you add is {workspaces.where()}." if may_save else workspaces.looks_only()
+        st.markdown(cards.small(cards.plain(said)))
         workspaces.say_refused()
-        with st.form("decide", clear_on_submit=True, border=False):
-            st.text_area("Decision or note", key=TEXT, height=96)
-            st.text_input("Who", key=OWNER)
-            st.date_input("By when", None, key=DUE, format="YYYY-MM-DD")
-            st.form_submit_button("Add", icon=":material/add:", on_click=_add_typed, args=(page,), width="stretch")
+        if may_save:
+            with st.form("decide", clear_on_submit=True, border=False):
+                st.text_area("Decision or note", key=TEXT, height=96)
+                st.text_input("Who", key=OWNER)
+                st.date_input("By when", None, key=DUE, format="YYYY-MM-DD")
+                st.form_submit_button("Add", icon=":material/add:", on_click=_add_typed, args=(page,), width="stretch")
         with workspaces.told():
             for number, row in enumerate(decisions.listed(workspaces.current())):
                 with st.container(border=True, gap=None, key=f"decision_{number}"):
                     who = ", ".join(filter(None, (row.owner, row.due and f"by {row.due}", row.page)))
                     st.markdown(f"{cards.plain(row.text)}  \n{cards.small(cards.plain(who))}")
-                    st.button(
-                        "Remove", on_click=_remove, args=(row.id,), key=f"decision_drop_{number}", type="tertiary",
-                        icon=":material/delete:",
-                    )  # fmt: skip
+                    if may_save:
+                        st.button(
+                            "Remove", on_click=_remove, args=(row.id,), key=f"decision_drop_{number}", type="tertiary",
+                            icon=":material/delete:",
+                        )  # fmt: skip
 
 
 def closing(about: str, as_of: date, since: str) -> None:

@@ -5,7 +5,7 @@ The levers keep their place in the sidebar, which is closed and not gone: what i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 import streamlit as st
@@ -31,17 +31,22 @@ def switches() -> None:
     )  # fmt: skip
 
 
-def run(page: StreamlitPage, agenda: Sequence[StreamlitPage], files: Collection[StreamlitPage]) -> None:
+def run(page: StreamlitPage, agenda: Sequence[StreamlitPage], files: Sequence[StreamlitPage]) -> None:
     """Run a page; in a meeting with the agenda above it and the decisions beside it.
 
     Parameters
     ----------
     files
-        Pages that show files as they were written: closed while names are masked.
+        Pages that show files as they were written: closed while names are masked. All but the first, which loads
+        others, are also closed where the person sees a part of the rows, since files are of all.
     """
-    closed = page in files and state.names_masked()
+    run_page = page.run
+    if page in files and state.names_masked():
+        run_page = _masked
+    elif page in files[1:] and state.intake().dataset.part:
+        run_page = _without_files
     if not state.in_meeting():
-        _body(page, closed=closed)
+        run_page()
         return
     _agenda(page, agenda)
     body, beside = st.columns([7, 2], gap="medium")
@@ -50,15 +55,19 @@ def run(page: StreamlitPage, agenda: Sequence[StreamlitPage], files: Collection[
     with body:
         if page == agenda[-1]:
             found = state.dataset()
-            decisions.closing(found.name, found.newest, st.session_state.get(SINCE, ""))
-        _body(page, closed=closed)
+            decisions.closing(found.title, found.newest, st.session_state.get(SINCE, ""))
+        run_page()
 
 
-def _body(page: StreamlitPage, *, closed: bool) -> None:
-    """The page, or why it is closed and what opens it."""
-    if not closed:
-        page.run()
-        return
+def _without_files() -> None:
+    """Why a page is closed to who sees a part of the rows."""
+    st.title("This page needs whole files", anchor=False)
+    st.markdown("You see a part of the rows. How columns are read and what words mean is set by who sees all of them.")
+    levers.draw()
+
+
+def _masked() -> None:
+    """Why a page is closed while names are masked, and what opens it."""
     st.title("Names are masked", anchor=False)
     st.markdown("This page shows your files as they were written, names included.")
     st.button("Show names", on_click=_off, args=(state.MASK,), icon=":material/visibility:", key="show_names")

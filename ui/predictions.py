@@ -12,6 +12,7 @@ from kpis.answers.ledger import ledger, prediction
 from kpis.errors import StoreError
 from kpis.store import decisions, models, scenarios
 from kpis.store import ledger as kept
+from kpis.store.roles import Right
 from ui import levers, workspaces
 from ui.cards import plain, small
 from ui.columns import chance, column, money
@@ -53,6 +54,9 @@ def offer(view: levers.View) -> None:
     workspaces.say_refused()
     with st.container(border=True), workspaces.told():
         said = _saved().get(kept.identity(made))
+        if not workspaces.may(Right.SAVE):
+            st.markdown(small(plain(said or workspaces.looks_only())))
+            return
         asked = f"Save this forecast, and Track record holds later data against it. It is {workspaces.where()}."
         line("save_prediction", plain(said or asked)).button(
             "Save this forecast", key="predict", icon=":material/bookmark_add:", disabled=said is not None,
@@ -68,7 +72,7 @@ def _saved() -> dict[str, str]:
     """
     name = workspaces.entered()
     if SAVED not in st.session_state or st.session_state[SAVED][0] != name:
-        st.session_state[SAVED] = name, {row.identity: _said(row) for row in kept.listed(workspaces.current())}
+        st.session_state[SAVED] = name, {kept.identity(row): _said(row) for row in kept.listed(workspaces.current())}
     return st.session_state[SAVED][1]
 
 
@@ -104,6 +108,8 @@ def loop(table: pd.DataFrame) -> None:
 
 def forget(table: pd.DataFrame) -> None:
     """Delete a saved forecast, after asking which."""
+    if not workspaces.may(Right.SAVE):
+        return
     names = {row.id: f"{row.name}, as of {row.made_on:%d %b %Y}" for row in table.drop_duplicates("id").itertuples()}
     with st.popover("Delete a saved forecast", icon=":material/delete:", type="tertiary", key="forget"):
         number = st.selectbox("Which", names, format_func=lambda number: names[number], key="forget_which")

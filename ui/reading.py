@@ -4,25 +4,32 @@ The bytes of an upload stay in the session's memory, and on no disk unless someb
 session works on them: a correction may come at any time, and a file cannot be read again without them. They go with the
 next upload, with the way back to the demo company, and with the session. What could not be used is kept beside it until
 it is corrected, left or replaced.
+
+A reading runs beside the page. Until it is over, and when it is stopped, the session shows what it showed before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 import streamlit as st
 
-from kpis.errors import TandemError
-from kpis.intake import FileReport, Intake, check, read
+from kpis.errors import StoreError, TandemError, told
+from kpis.intake import FileReport, Intake, Stopped, Watch, check, extend, read
 from kpis.intake.sources import Upload
-from kpis.settings import Settings
-from ui import levers, state, workspaces
+from kpis.report import pack
+from kpis.report.pack import Kept
+from kpis.settings import Connection, Settings
+from kpis.store import workspace
+from ui import levers, room, state, workspaces
 from ui.cards import plain, problem
+from ui.running import Running, follow, in_short
 
-Files = Sequence[Upload | Path]
-NOW, FAILED, NEXT = "reading", "reading failed", "reading next"
+Files = Sequence[Upload | Path | str]
+NOW, FAILED, NEXT, RUNNING = "reading", "reading failed", "reading next", "reading running"
 
 
 @dataclass(frozen=True)
@@ -69,7 +76,25 @@ def names() -> list[str]:
     """What the files are called that every page shows, for somebody who has them beside a notebook."""
     if state.is_demo():
         return [state.SAMPLE.name]
-    return [file.name if isinstance(file, Path) else file[0] for file in shown().files]
+    return [file if isinstance(file, str) else file[0] for file in shown().files]
+
+
+def kept() -> Callable[[], Kept | None]:
+    """Finds, in any thread, where the data that every page shows are kept; the store is asked when it is called.
+
+    With masked names a part is kept nowhere: its place says whose rows they are.
+    """
+    name, data = workspaces.entered(), state.intake().dataset
+    if name is None or (data.part and state.names_masked()):
+        return lambda: None
+    store, person = workspaces.lasting(), workspaces.person()
+
+    def find() -> Kept | None:
+        with suppress(StoreError):
+            return pack.kept(workspace.find(store, name, person), data)
+        return None
+
+    return find
 
 
 def begin(files: Sequence[Upload]) -> None:
@@ -79,6 +104,8 @@ def begin(files: Sequence[Upload]) -> None:
     read with the settings of the workspace.
     """
     data = [file for file in files if not _is_settings(file)]
+    if data and not _fits(data):
+        return
     current = now()
     added = {file[0] for file in data} & {file[0] for file in current.files if isinstance(file, tuple)}
     given = [file for file in files if _is_settings(file)]
@@ -93,30 +120,72 @@ def begin(files: Sequence[Upload]) -> None:
         st.session_state[NEXT] = Reading(data, settings, (), None, error)
         return
     if data:
-        _read(data, settings, None)
+        _start(Reading(data, settings, (), None))
     else:
         again(current, settings)
 
 
+def connect(url: str, connection: Connection) -> None:
+    """Read tables of a database; the definitions of the workspace hold."""
+    if not _fits([url]):
+        return
+    try:
+        settings = workspaces.settings().revised(connection=connection)
+    except TandemError as error:
+        st.session_state[NEXT] = Reading([url], now().settings, (), None, error)
+    else:
+        _start(Reading([url], settings, (), None))
+
+
+def goes_on() -> bool:
+    """Whether a later export can be added to what every page shows: to somebody's own deals, whose files are there."""
+    current = shown()
+    return not state.is_demo() and bool(current.files) and state.intake().dataset.has("opportunities")
+
+
+def go_on(files: Sequence[Upload]) -> None:
+    """Add a later export to the data that every page shows; those are not read again.
+
+    With a settings file among them everything is read again, since it holds for the former files as well.
+    """
+    current = shown()
+    data = [file for file in files if not _is_settings(file)]
+    added = replace(current, files=(*current.files, *data), before=None)
+    given = [file for file in files if _is_settings(file)]
+    if not _fits(added.files):
+        return
+    if not given:
+        _start(added, data)
+        return
+    try:
+        _start(replace(added, settings=Settings.parse(given[-1][1], given[-1][0])))
+    except TandemError as error:
+        st.session_state[NEXT] = replace(added, intake=None, error=error)
+
+
 def again(reading: Reading, settings: Settings) -> None:
     """Read the same files once more with other settings."""
-    _read(reading.files, settings, replace(reading, intake=None))
+    _start(replace(reading, settings=settings, before=replace(reading, intake=None)))
 
 
 def undo(reading: Reading) -> None:
     """Read the files as they were read before the last change."""
     if reading.before:
-        _read(reading.files, reading.before.settings, reading.before.before)
+        _start(replace(reading, settings=reading.before.settings, before=reading.before.before))
 
 
 def reopen(found: Intake, files: Sequence[Upload]) -> None:
     """Show data that were kept, as they were read then."""
+    room.take(files)
+    _drop()
     levers.reset()
     st.session_state[NEXT] = Reading(files, found.dataset.settings, found.files, found)
 
 
 def come_back(found: Intake, files: Sequence[Upload]) -> None:
     """Show data that were kept, before anything of other data is drawn."""
+    room.take(files)
+    _drop()
     levers.reset()
     st.session_state[NOW] = Reading(files, found.dataset.settings, found.files, found)
     state.use(found)
@@ -129,9 +198,20 @@ def leave() -> None:
 
 def back_to_demo() -> None:
     """Show the demo company again (a callback)."""
+    _drop()
     levers.reset()
+    room.leave()
     workspaces.leave()
     st.session_state[NEXT] = None
+
+
+def forget() -> None:
+    """Show the demo company again, before anything of other data is drawn; nothing of what was read stays."""
+    levers.reset()
+    room.leave()
+    for key in (NOW, FAILED, NEXT, RUNNING):
+        st.session_state.pop(key, None)
+    state.use(None)
 
 
 def show_next() -> None:
@@ -153,12 +233,20 @@ def show_next() -> None:
 
 
 def tell() -> None:
-    """Say why the last files cannot be used, and who else changed the settings, with the ways on."""
+    """Say how far a reading is, why the last files cannot be used, and who else changed the settings."""
+    if RUNNING in st.session_state:
+        _take() if st.session_state[RUNNING].is_done else follow(RUNNING)
     reading = now()
     _tell_clash(reading)
     if reading.error:
         problem(reading.error)
         st.button("Leave these files", on_click=leave, icon=":material/close:", key="leave")
+
+
+def beside() -> None:
+    """In the sidebar of other pages: how far a reading is, and where it waits once it is over."""
+    if RUNNING in st.session_state:
+        in_short(RUNNING)
 
 
 def _tell_clash(reading: Reading) -> None:
@@ -205,37 +293,84 @@ def offer_settings() -> None:
     )  # fmt: skip
 
 
+def _fits(files: Files) -> bool:
+    """Whether there is room for these files in place of those of before; else why not is said, and they are let go."""
+    try:
+        room.take(files)
+    except TandemError as error:
+        st.session_state[NEXT] = Reading((), shown().settings, (), None, error)
+        return False
+    return True
+
+
 def _is_settings(file: Upload) -> bool:
     return file[0].lower().endswith(".toml")
 
 
-def _read(files: Files, settings: Settings, before: Reading | None) -> None:
-    """Read files with their progress; what the session showed before stays when they cannot be used."""
-    bar = st.progress(0.0, "Reading")
+def _start(wanted: Reading, new: Files | None = None) -> None:
+    """Read files beside the page, in place of a reading that is under way; the next run shows how far it is.
+
+    Parameters
+    ----------
+    wanted
+        The files and settings, and where the way back leads.
+    new
+        Those of the files that are added to what was read of the others; all are read where none is named.
+    """
+    st.session_state[RUNNING] = Running(lambda watch: _read(wanted, new, watch))
+    st.rerun()
+
+
+def _drop() -> None:
+    """Stop a reading that is under way: other data are wanted now."""
+    st.session_state.pop(RUNNING, None)
+
+
+def _take() -> None:
+    """What came of the reading; before the levers are drawn, which go back to the estimates of the new data."""
+    running: Running[Reading] = st.session_state.pop(RUNNING)
     try:
-        found = read(files, settings=settings, progress=lambda share, text: bar.progress(min(share, 1.0), text))
-    except TandemError as error:
-        st.session_state[NEXT] = Reading(files, settings, _told(files, settings), None, error, before)
-    else:
-        name = state.DEMO if isinstance(files[0], Path) else _name(found, len(files))
-        found = replace(found, dataset=replace(found.dataset, name=name))
-        st.session_state[NEXT] = Reading(files, settings, found.files, found, before=before)
+        found = running.result()
+    except Stopped:
+        room.take(shown().files)
+        workspaces.say("Reading was stopped. The former data are as they were.")
+        st.rerun()
+    st.session_state[NEXT] = found
+    if not found.error:
         levers.reset()
-        workspaces.agree(settings)
-    finally:
-        bar.empty()
+        workspaces.agree(found.settings)
 
 
-def _told(files: Files, settings: Settings) -> tuple[FileReport, ...]:
+def _read(wanted: Reading, new: Files | None, watch: Watch) -> Reading:
+    """Read files; what cannot be used keeps the reason. It runs in a thread that knows no session."""
+    files, settings = wanted.files, wanted.settings
+    try:
+        if new is None:
+            found = read(files, settings=settings, progress=watch)
+        else:
+            found = extend(wanted.intake, new, progress=watch)
+        found = replace(found, dataset=replace(found.dataset, name=_name(found, files)))
+        return replace(wanted, reports=found.files, intake=found, error=None)
+    except Exception as error:  # noqa: BLE001  whatever breaks, the session shows what it showed before, and says why
+        reports = _told(files, settings, watch)
+        watch.check()
+        return replace(wanted, reports=reports, intake=None, error=told(error).with_traceback(None))
+
+
+def _told(files: Files, settings: Settings, watch: Watch) -> tuple[FileReport, ...]:
     """What became of each file although they make no dataset together; nothing where the settings are at fault."""
     try:
-        return tuple(check(files, settings=settings)[0])
-    except TandemError:
+        return tuple(check(files, settings=settings, progress=watch)[0])
+    except (TandemError, OSError):
         return ()
 
 
-def _name(found: Intake, n: int) -> str:
-    """The file that holds the opportunities, and how many came with it."""
+def _name(found: Intake, files: Files) -> str:
+    """The demo company's name, a database's own, else the file with the opportunities and how many came with it."""
+    if isinstance(files[0], Path):
+        return state.DEMO
+    if isinstance(files[0], str):
+        return found.dataset.name
     main = next((report.file for report in found.files if report.table == "opportunities"), found.files[0].file)
-    more = f" and {n - 1} more" if n > 1 else ""
+    more = f" and {len(files) - 1} more" if len(files) > 1 else ""
     return f"{PurePath(main).stem}{more}"

@@ -15,6 +15,7 @@ from kpis.assumptions import Assumptions
 from kpis.errors import AssumptionError, TandemError
 from kpis.scenarios import Clash, merge, read_scenario, write_scenario
 from kpis.store import models, scenarios
+from kpis.store.roles import Right
 from kpis.store.versions import NEW, Changed
 from ui import levers, workspaces
 from ui.cards import plain, small
@@ -34,6 +35,19 @@ def saved() -> dict[str, Assumptions]:
 
 def keep(current: Assumptions, board: Board) -> None:
     """Draw what saves the current levers, brings a file back, and acts on what is saved."""
+    if workspaces.may(Right.SAVE):
+        _offer(current)
+    else:
+        st.markdown(small(plain(workspaces.looks_only())))
+    workspaces.say_refused()
+    if CLASH in st.session_state:
+        _ask(board)
+    for number, row in enumerate(scenarios.listed(workspaces.current())):
+        _row(number, row, current, board)
+
+
+def _offer(current: Assumptions) -> None:
+    """Draw what saves a new scenario."""
     left, right = st.columns(2)
     with left.form("save_scenario", clear_on_submit=True, border=False):
         st.text_input("Save the levers as", placeholder="Hire two sellers", max_chars=80, key=NAME)
@@ -42,11 +56,6 @@ def keep(current: Assumptions, board: Board) -> None:
         "Or bring a scenario file", ("json",), key=FILE, on_change=_bring, max_upload_size=1,
         help="A file saved here, or written by hand: levers by name, such as new_opportunities: 1.3.",
     )  # fmt: skip
-    workspaces.say_refused()
-    if CLASH in st.session_state:
-        _ask(board)
-    for number, row in enumerate(scenarios.listed(workspaces.current())):
-        _row(number, row, current, board)
 
 
 def chosen(there: Iterable[str]) -> list[str]:
@@ -66,8 +75,9 @@ def _row(number: int, row: models.Scenario, current: Assumptions, board: Board) 
     moved = [Assumptions.model_fields[field].title or field for field in scenario.changed()]
     said = small(plain(f"{', '.join(moved) or 'no lever moved'}; {_where(row)}"))
     unsaved = small(", **edited, not saved**", "orange") if edited else ""
+    may_save = workspaces.may(Right.SAVE)
     with line(f"scenario_{number}", f"**{plain(row.name)}**  \n{said}{unsaved}"):
-        if edited:
+        if edited and may_save:
             st.button(
                 "Save changes", key=f"scenario_save_{number}", on_click=_save, args=(row.name, current),
                 icon=":material/save:", type="tertiary",
@@ -80,10 +90,11 @@ def _row(number: int, row: models.Scenario, current: Assumptions, board: Board) 
             "File", write_scenario(scenario), f"{row.name}.json", "application/json", key=f"scenario_get_{number}",
             on_click="ignore", icon=":material/download:", type="tertiary", help="Reproduces this scenario anywhere",
         )  # fmt: skip
-        st.button(
-            "Remove", key=f"scenario_drop_{number}", on_click=_drop, args=(row.name,), icon=":material/delete:",
-            type="tertiary",
-        )  # fmt: skip
+        if may_save:
+            st.button(
+                "Remove", key=f"scenario_drop_{number}", on_click=_drop, args=(row.name,), icon=":material/delete:",
+                type="tertiary",
+            )  # fmt: skip
 
 
 def _where(row: models.Scenario) -> str:

@@ -28,6 +28,7 @@ from kpis.forecast.model import Model, fit
 from kpis.forecast.own_history import Estimate, bookings
 from kpis.intake import Intake, read
 from kpis.periods import Calendar, Grain
+from ui import room
 
 DEMO = "Demo company"
 SAMPLE = Path(__file__).resolve().parent.parent / "sample_data"
@@ -106,6 +107,7 @@ def use(upload: Intake | None) -> None:
     more: a model may still read from its engine, so nobody closes that.
     """
     st.session_state.pop(UPLOAD, None)
+    room.give_back_soon()
     _own.clear()
     _own_masked.clear()
     _baseline.clear()

@@ -7,27 +7,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import streamlit as st
 
 from kpis.errors import StoreError, TandemError
 from kpis.settings import Settings
-from kpis.store import IN_MEMORY, LOCAL, Place, Store, Workspace, agreement, place, workspace
+from kpis.store import IN_MEMORY, Place, Store, Workspace, agreement, place, workspace
 from kpis.store.carrying import carry
+from kpis.store.roles import Right
+from kpis.store.scope import Scope
 from kpis.store.versions import NEW, Changed
+from ui import sign_in
 from ui.cards import plain, problem
 
 CHOICE = "workspace"
 """Key of the choice in the sidebar, and its name in the address."""
 SESSION = "This session only"
 ENTERED, NEXT, SEEN, CLASH = "workspace entered", "workspace next", "settings seen", "settings clash"
+RIGHT, PART = "workspace right", "workspace part"
 OWN, REFUSED, SAID = "own workspace", "refused", "workspace said"
 _OWN = Place(IN_MEMORY, "memory://tandem")
 
 
 def person() -> str:
-    """Who acts."""
-    return LOCAL
+    """Who acts; StoreError for a visitor, who has passed the frame's gate by no way that is known."""
+    found = sign_in.person()
+    if found is None:
+        raise StoreError("Nobody is signed in", way_out="Sign in again")
+    return found
 
 
 def lasting() -> Store:
@@ -37,7 +45,12 @@ def lasting() -> Store:
 
 def names() -> list[str]:
     """The workspaces that last; none, and nothing on the disk, before anything has been kept."""
-    return workspace.names(lasting(), person()) if _place().is_there else []
+    return list(_mine())
+
+
+def _mine() -> dict[str, Workspace]:
+    """Those that the person takes part in, by name."""
+    return {each.name: each for each in workspace.taken_part_in(lasting(), person())} if _place().is_there else {}
 
 
 def entered() -> str | None:
@@ -46,33 +59,66 @@ def entered() -> str | None:
 
 
 def current() -> Workspace:
-    """Where the session saves; StoreError where its workspace cannot be reached or was deleted."""
+    """Where the session saves; StoreError where its workspace cannot be reached or was deleted.
+
+    It is held with the rows that the session shows, so that nothing made of them is saved as made of others.
+    """
     name = entered()
-    return named(name) if name else _own()
+    if name is None:
+        return _own()
+    return replace(workspace.find(lasting(), name, person()), scope=Scope.parse(st.session_state[PART]))
 
 
-def named(name: str) -> Workspace:
-    """The lasting workspace of that name; StoreError where there is none."""
-    return workspace.find(lasting(), name, person())
+def may(right: Right) -> bool:
+    """Whether the person may do this where the session saves: what they may not is not offered."""
+    return entered() is None or st.session_state[RIGHT] >= right
+
+
+def looks_only() -> str:
+    """What is said to who may not save, in place of what saves."""
+    return f"You are a viewer of {entered()}: you can try anything, and only its editors can save."
+
+
+def sees_all() -> bool:
+    """Whether the person sees all rows of the workspace that the session works in."""
+    return entered() is None or not st.session_state[PART]
 
 
 def enter(name: str) -> Workspace:
-    """Work in a workspace that lasts, made where there is none; what the session had saved on its own comes along."""
+    """Work in a workspace that lasts, made where there is none; what the session had saved on its own comes along.
+
+    Where the person may not save it stays in the session.
+    """
     target = workspace.find_or_make(lasting(), name, person())
-    if entered() is None:
+    if entered() is None and target.right >= Right.SAVE:
         say(*carry(_own(), target))
         del st.session_state[OWN]
     leave()
     st.session_state[ENTERED] = st.session_state[NEXT] = target.name
+    st.session_state[RIGHT], st.session_state[PART] = int(target.right), target.scope.text
     st.session_state[SEEN] = agreement.agreed(target)[1]
     return target
 
 
 def leave() -> None:
     """Keep to the session again."""
-    for key in (ENTERED, SEEN, CLASH):
+    for key in (ENTERED, RIGHT, PART, SEEN, CLASH):
         st.session_state.pop(key, None)
     st.session_state[NEXT] = SESSION
+
+
+def was_taken() -> bool:
+    """Whether the workspace of the session is not the person's any more, or another part of its rows is.
+
+    A role that was changed holds from now on.
+    """
+    if entered() is None:
+        return False
+    there = _mine().get(entered())
+    if there is None or there.scope.text != st.session_state[PART]:
+        return True
+    st.session_state[RIGHT] = int(there.right)
+    return False
 
 
 def choice() -> str | None:
@@ -101,8 +147,11 @@ def settings() -> Settings:
 
 
 def agree(chosen: Settings) -> None:
-    """Keep settings in the workspace the session works in; the person is asked where somebody else was faster."""
-    if entered() is None:
+    """Keep settings in the workspace the session works in; the person is asked where somebody else was faster.
+
+    Of who may not change them there, they hold in the session.
+    """
+    if entered() is None or not may(Right.SHARE):
         return
     st.session_state.pop(CLASH, None)
     try:
@@ -140,13 +189,13 @@ def say_said() -> None:
 
 def refuse(error: TandemError) -> None:
     """Remember why something could not be saved (in a callback)."""
-    st.session_state[REFUSED] = {"problem": error.problem, "place": error.place, "way_out": error.way_out}
+    st.session_state[REFUSED] = error.with_traceback(None)
 
 
 def say_refused() -> None:
     """Say why it could not, where it was tried."""
     if REFUSED in st.session_state:
-        problem(TandemError(**st.session_state.pop(REFUSED)))
+        problem(st.session_state.pop(REFUSED))
 
 
 def where() -> str:
@@ -156,21 +205,14 @@ def where() -> str:
 
 @contextmanager
 def told() -> Iterator[None]:
-    """Say why something could not be kept or read, in its place; a workspace that is gone is left."""
+    """Say why something could not be kept or read, in its place.
+
+    A workspace that is gone is left by the frame, which then forgets its data as well.
+    """
     try:
         yield
     except TandemError as error:
         problem(error)
-        if entered() not in _known():
-            leave()
-
-
-def _known() -> list[str | None]:
-    """The workspaces that are there, and none; all that may be is assumed while the store cannot be reached."""
-    try:
-        return [None, *names()]
-    except StoreError:
-        return [None, entered()]
 
 
 def _place() -> Place:

@@ -51,6 +51,7 @@ def assists(found: Outlook) -> Answer:
             for blocker in BLOCKERS
         ],
         columns=["opportunity_id", "blocker", "asset"],
+        dtype="str",
     )
     due = day_of(today + DAYS)
     closes = [close if close is not None and day_of(today) < close < due else due for close in deals["expected_close"]]

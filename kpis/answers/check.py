@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from kpis.answers.answer import Answer, Number
-from kpis.intake.accounting import Defect, FileReport
+from kpis.answers.words import plural
+from kpis.intake.accounting import KEPT, Defect, FileReport
 
 QUESTION = "What became of the files?"
 
@@ -87,7 +88,7 @@ def _sentence(files: Sequence[FileReport], defects: Sequence[Defect]) -> str:
     ]
     refused = sum(f.table is None for f in files)
     used = len(files) - refused
-    text = f"{used:,} {'file' if used == 1 else 'files'} read"
+    text = f"{plural(used, 'kept table' if {f.format for f in files} == {KEPT} else 'file')} read"
     text += f", {refused:,} refused" if refused else ""
     text += f": {'; '.join(parts)}." if parts else "."
     asked = sum(len(f.questions) for f in files)

@@ -86,7 +86,3 @@ def _spread(rows: pd.DataFrame, close: str) -> pd.DataFrame:
         "amount": rows["amount"].to_numpy(),
     })  # fmt: skip
     return frame.groupby(_COLUMNS[:2], as_index=False).sum()[_COLUMNS]
-
-
-def _empty() -> pd.DataFrame:
-    return pd.DataFrame(columns=_COLUMNS)

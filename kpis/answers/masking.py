@@ -66,7 +66,8 @@ def masked(dataset: Dataset) -> Dataset:
     for table in sorted({column.table for column in columns}):
         here = [column for column in columns if column.table == table]
         engine.store(table, lambda cursor, table=table, here=here: _mask(cursor, table, here))
-    return replace(dataset, engine=engine, fingerprint=f"{dataset.fingerprint} {MASKED}")
+    fingerprint = sha256(f"{dataset.fingerprint} {MASKED}".encode()).hexdigest()
+    return replace(dataset, engine=engine, fingerprint=fingerprint, part="certain rows" if dataset.part else "")
 
 
 def _columns(dataset: Dataset) -> Iterator[_Column]:

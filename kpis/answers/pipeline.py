@@ -114,7 +114,7 @@ def _known_deals(model: Model) -> tuple[pd.DataFrame, np.ndarray]:
             "amount": model.open_amount,
             "expected_close": [None if c >= NEVER else day_of(c) for c in deals["expected_close"].to_numpy()],
             "flags": [", ".join(model.flags.of(k)) for k in range(len(held.row))],
-            "blocker": model.flags.blockers(),
+            "blocker": pd.array(model.flags.blockers(), "str"),
         }
     )
     table = table.sort_values("opportunity_id")

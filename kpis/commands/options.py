@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 import sys
 from collections.abc import Callable
 from datetime import datetime
@@ -14,14 +13,12 @@ import typer
 
 from kpis.commands.source import Source, tell
 from kpis.errors import AssumptionError
+from kpis.log import line
 
 # What takes long to import is imported where it is needed, so that --help answers at once.
 if TYPE_CHECKING:
     from kpis.settings import Settings
     from kpis.store import Workspace
-
-_MARKS = set(' "=\n')
-"""What a bare value of the log may not hold."""
 
 
 def _there(data: list[str] | None) -> list[str] | None:
@@ -115,25 +112,28 @@ def about_data(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def in_store(name: str, store: str | None, *, make: bool = False) -> Workspace:
-    """A workspace of the store that is named, else of this user's own.
+    """A workspace of the store that is named, else of this user's own; in the hand of whoever holds the store.
 
     Parameters
     ----------
     make
-        Whether one that is not there is made; else it is a StoreError.
+        Whether one that is not there is made, for the local user; else it is a StoreError.
     """
     from kpis.errors import StoreError
-    from kpis.store import LOCAL, place, workspace
+    from kpis.store import LOCAL, OPERATOR, place, workspace
     from kpis.store import Store as Opened
 
     where = place(store or "")
     if make:
-        return workspace.find_or_make(Opened.open(where), name, LOCAL)
+        opened = Opened.open(where)
+        if name.strip() not in workspace.names(opened, OPERATOR):
+            workspace.find_or_make(opened, name, LOCAL)
+        return workspace.find(opened, name.strip(), OPERATOR)
     if not where.is_there:
         raise StoreError(
             "Nothing is kept there yet", place=store or "--store", way_out="Keep data: python -m kpis keep"
         )
-    return workspace.find(Opened.open(where), name, LOCAL)
+    return workspace.find(Opened.open(where), name, OPERATOR)
 
 
 def read_settings(path: Path | None, there: Workspace | None = None, **given: Any) -> Settings:
@@ -169,7 +169,5 @@ def show(document: Any, as_json: bool, *answers: Any, rows: int | None = None) -
 
 
 def log(event: str, **values: Any) -> None:
-    """One line on standard error that a monitor can read: ``event key=value ...``, values with spaces in quotes."""
-    told = ((key, "" if value is None else str(value)) for key, value in values.items())
-    parts = (f"{key}={json.dumps(value, ensure_ascii=False) if _MARKS & set(value) else value}" for key, value in told)
-    tell(" ".join((event, *parts)))
+    """One line on standard error that a monitor can read."""
+    tell(line(event, **values))

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from kpis.commands.options import Scenario, Source, Target, about_data, log
-
-if TYPE_CHECKING:
-    from kpis.intake import Intake
 
 TANDEM = Path(__file__).resolve().parents[2]
 """The checkout."""
@@ -33,16 +30,17 @@ def report(
     """Write the pack of the meeting: every answer with its charts, definitions, assumptions and next steps."""
     from kpis.forecast.backtest import backtest
     from kpis.report.formats import of_file, write
-    from kpis.report.pack import pack
+    from kpis.report.pack import kept, pack
 
     for path in to:
         of_file(path)
     assumptions = source.levers(scenario, target)
     intake = source.read()
     found = source.outlook(assumptions, source.known(intake.dataset))
-    data = [item if "://" in item else str(Path(item).absolute()) for item in source.data] or _names(intake)
+    data = [item if "://" in item else str(Path(item).absolute()) for item in source.data]
     origins = backtest(found.dataset, found.model.calendar)
-    made = pack(intake, found, origins, data, tandem=str(TANDEM))
+    where = data or kept(source.in_workspace("A command without DATA"), found.dataset) or ()
+    made = pack(intake, found, origins, where, tandem=str(TANDEM))
     for path in to:
         write(made, path)
     current = found.landings[0]
@@ -51,8 +49,3 @@ def report(
         "report", as_of=made.as_of, period=current.label, expected=f"{current.expected:.2f}", target=current.target,
         p_hit=current.p_hit, **asked, files=",".join(map(str, to)),
     )  # fmt: skip
-
-
-def _names(intake: Intake) -> list[str]:
-    """What the files of kept data were called, for somebody who has them beside a notebook."""
-    return list(dict.fromkeys(report.file.partition(" › ")[0] for report in intake.files))

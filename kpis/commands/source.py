@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kpis.assumptions import Assumptions
     from kpis.dataset import Dataset
     from kpis.intake import Intake
+    from kpis.intake.sources import Upload
     from kpis.settings import Settings
     from kpis.store import Workspace
 
@@ -109,19 +110,22 @@ class Source:
 
     def _kept(self) -> Intake:
         """The newest data of the workspace, as they were read."""
-        from kpis.intake import archive
-        from kpis.store import snapshots
-
-        there = self.in_workspace("A command without DATA")
-        newest = next(iter(snapshots.listed(there)), None)
-        if newest is None:
-            raise NotEnoughData(f"No data are kept in '{there.name}'", way_out="Keep some: python -m kpis keep")
-        with snapshots.opened(there, newest.id) as folder:
-            found, _ = archive.read(folder)
+        found, _ = newest(self.in_workspace("A command without DATA"))
         if not self.calendar:
             return found
         settings = found.dataset.settings.revised(**self.calendar)
         return replace(found, dataset=replace(found.dataset, settings=settings))
+
+
+def newest(there: Workspace) -> tuple[Intake, list[Upload]]:
+    """The newest data of a workspace, as they were read, and their files; NotEnoughData where none are kept."""
+    from kpis.intake import archive
+    from kpis.store import snapshots
+
+    row = next(iter(snapshots.listed(there)), None)
+    if row is None:
+        raise NotEnoughData(f"No data are kept in '{there.name}'", way_out="Keep some: python -m kpis keep")
+    return archive.opened(there, row.id)
 
 
 def tell(text: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,6 +19,10 @@ from kpis.commands.options import (
     read_settings,
     show,
 )
+from kpis.commands.source import newest
+
+if TYPE_CHECKING:
+    from kpis.intake.sources import Upload
 
 
 def keep(
@@ -26,14 +30,28 @@ def keep(
     workspace: Annotated[str, typer.Option(help="Name of the workspace; made when it is not there.")],
     store: Store = None,
     settings: SettingsFile = None,
+    onto: Annotated[
+        bool,
+        typer.Option(
+            "--onto",
+            help="DATA are a later export of the newest data kept there: what changed since becomes history, and what "
+            "is kept is not read again.",
+        ),
+    ] = False,
 ) -> None:
     """Keep data in a workspace: what is read today can be opened there, and by commands, from now on."""
-    from kpis.intake import archive, read
+    from kpis.intake import archive, extend, read
     from kpis.store import snapshots
 
-    there = in_store(workspace, store, make=True)
-    intake = read(data, settings=read_settings(settings, there))
-    files = [path for item in data if "://" not in item for path in _files(Path(item))]
+    if onto and settings:
+        raise typer.BadParameter("Kept data are not read again: --settings goes without --onto.")
+    there = in_store(workspace, store, make=not onto)
+    files: list[Path | Upload] = [path for item in data if "://" not in item for path in _files(Path(item))]
+    if onto:
+        before, kept_files = newest(there)
+        intake, files = extend(before, data), [*kept_files, *files]
+    else:
+        intake = read(data, settings=read_settings(settings, there))
     kept = snapshots.keep(there, archive.about(intake), lambda folder: archive.write(intake, files, folder))
     log("keep", as_of=kept.newest, rows=kept.rows, bytes=kept.size, workspace=there.name, snapshot=kept.id)
 

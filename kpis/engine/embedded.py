@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
+from weakref import finalize
 
 import duckdb
 import pandas as pd
@@ -19,16 +23,28 @@ class Embedded(Engine):
     Parameters
     ----------
     memory_limit
-        DuckDB's limit, such as ``"4GB"``; beyond it it works out of core.
+        DuckDB's limit, such as ``"4GB"``; beyond it it works out of core, in a folder of its own among the system's
+        temporary ones that nobody else may read and that goes with it.
     threads
         How many it may use; all by default. For a few megabytes one is faster than dividing the work.
     """
 
     def __init__(self, memory_limit: str = "4GB", threads: int | None = None) -> None:
-        config: dict[str, str | int] = {"memory_limit": memory_limit}
+        spill = tempfile.mkdtemp(prefix="tandem-spill-")
+        config: dict[str, str | int] = {
+            "memory_limit": memory_limit,
+            "temp_directory": spill,
+            # DuckDB would pack the tables anew after every few changes, which costs more than all the changes
+            "checkpoint_threshold": "1TB",
+        }
         if threads:
             config["threads"] = threads
         self._connection = duckdb.connect(":memory:", config=config)
+        # a layer is a copy of the engine, so the folder goes with what all of them share
+        self._end = finalize(self._connection, shutil.rmtree, spill, ignore_errors=True)
+        # Standard output is the command's. In a notebook without ipywidgets DuckDB draws no bar, and refuses.
+        with suppress(duckdb.InvalidInputException):
+            self._connection.execute("SET enable_progress_bar_print = false")
         super().__init__()
 
     dialects = ("duckdb", "postgres", "snowflake", "bigquery")
@@ -103,5 +119,6 @@ class Embedded(Engine):
         return fetch
 
     def close(self) -> None:
-        """Free the memory."""
+        """Free the memory and the disk."""
         self._connection.close()
+        self._end()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import Lock
 
 import psycopg
@@ -41,7 +43,7 @@ class Postgres:
     Raises
     ------
     InputError
-        When a query takes longer or gives more.
+        When a query takes longer or gives more, and when the database cannot be reached or ends the session.
     """
 
     dialect = "postgres"
@@ -49,12 +51,13 @@ class Postgres:
     def __init__(self, url: str, place: str, *, rows: int, seconds: int) -> None:
         self._place, self._rows, self._seconds = place, rows, seconds
         self._turn = Lock()
-        self._session = psycopg.connect(url, autocommit=True)
-        self._session.execute("SET default_transaction_read_only = on")
-        self._session.execute(f"SET statement_timeout = '{seconds}s'")
-        self._session.execute("SET TIME ZONE 'UTC'")
+        with self._told():
+            self._session = psycopg.connect(url, autocommit=True)
+            self._session.execute("SET default_transaction_read_only = on")
+            self._session.execute(f"SET statement_timeout = '{seconds}s'")
+            self._session.execute("SET TIME ZONE 'UTC'")
+            known = self._session.execute("SELECT collname FROM pg_collation").fetchall()
         self._session.adapters.register_loader("numeric", FloatLoader)
-        known = self._session.execute("SELECT collname FROM pg_collation").fetchall()
         self.collation = next(name for name in _BY_CODE_POINT if (name,) in known)
 
     def fetch(self, query: str) -> pa.Table:
@@ -87,22 +90,33 @@ class Postgres:
         """Drop the temporary table, if there is one."""
         self._define(f'DROP TABLE IF EXISTS pg_temp."{table}"')
 
-    def _define(self, sql: str) -> None:
-        with self._turn, self._session.transaction():
-            self._session.execute("SET TRANSACTION READ WRITE")
-            self._session.execute(sql)
-
     def close(self) -> None:
         """End the session."""
         self._session.close()
 
+    def _define(self, sql: str) -> None:
+        with self._told(), self._turn, self._session.transaction():
+            self._session.execute("SET TRANSACTION READ WRITE")
+            self._session.execute(sql)
+
     def _run(self, sql: str) -> psycopg.Cursor:
+        with self._told(), self._turn:
+            return self._session.execute(sql)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
         try:
-            with self._turn:
-                return self._session.execute(sql)
+            yield
         except psycopg.errors.QueryCanceled:
             raise InputError(
                 f"A query takes longer than {self._seconds} seconds",
                 place=self._place,
                 way_out="Raise seconds under [connection] in the settings, or name views that hold fewer years",
             ) from None
+        except psycopg.OperationalError as error:
+            # what is stored for the session went with it, so that another one could not go on
+            raise InputError(
+                "The database has ended the session, or cannot be reached",
+                place=self._place,
+                way_out="Load the data again once it answers",
+            ) from error

@@ -190,7 +190,8 @@ def within_reach(hazards: Hazards, mix: Mix, assumptions: Assumptions, stages: t
     A stage's rate can be no better than those of the stages it leads to, so two sliders may ask for what no
     company could have. Names and values that are wrong in themselves are still refused.
     """
-    for _ in range(len(stages) + 1):
+    # One stage brought nearer moves the limits of others, of some more than once where deals go back.
+    for _ in range(SWEEPS * len(stages)):
         try:
             apply(hazards, mix, assumptions, stages)
         except OutOfReach as found:

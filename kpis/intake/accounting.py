@@ -9,6 +9,9 @@ from typing import Any
 from kpis.dataset import Dataset
 from kpis.intake.mapping import Mapped
 
+KEPT = "kept"
+"""Format of a table that was opened where it is kept, without the files it came from."""
+
 
 @dataclass(frozen=True)
 class Reject:

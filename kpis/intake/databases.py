@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from kpis.addresses import DRIVERS, no_driver, parsed, said, shown
 from kpis.errors import InputError
 from kpis.intake import fields, limits
+from kpis.intake.watch import Watch
 from kpis.settings import Connection
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def tables(path: Path, scratch: Path) -> list[Rows]:
     return found
 
 
-def fetch(url: str, scratch: Path, asked: Connection) -> Iterator[Rows]:
+def fetch(url: str, scratch: Path, asked: Connection, watch: Watch) -> Iterator[Rows]:
     """The tables of the database at ``url``: those asked for, else all that are called like a table of the dictionary.
 
     ``${NAME}`` in the address stands for an environment variable, so that a password need not be written down.
@@ -78,13 +79,39 @@ def fetch(url: str, scratch: Path, asked: Connection) -> Iterator[Rows]:
     """
     with _reading(url, asked) as connection:
         for name, (table, place) in _tables(connection, url, asked).items():
-            yield Rows(table, name, _copy(connection, place, scratch, url, asked))
+            watch.begin(0.0, f"Copying {table}")
+            yield Rows(table, name, _copy(connection, place, scratch, url, asked, watch))
 
 
 def named(url: str, asked: Connection) -> dict[str, tuple[str | None, str]]:
     """Name in the dictionary (as far as there is one) -> schema and name of the tables that ``fetch`` would read."""
     with _reading(url, asked) as connection:
         return {name: place for name, (_, place) in _tables(connection, url, asked).items()}
+
+
+def look(url: str, asked: Connection) -> dict[str, tuple[str, ...]]:
+    """Every table and view of the database, as the settings name it, with its columns; no row is read."""
+    with _reading(url, asked) as connection:
+        import sqlalchemy
+        from sqlalchemy.engine.reflection import ObjectKind
+
+        inspector = sqlalchemy.inspect(connection)
+        there = _names(inspector)
+        found: dict[Any, Any] = {}
+        for schema in {schema for schema, _ in there.values()}:
+            found |= inspector.get_multi_columns(schema=schema, kind=ObjectKind.ANY)
+        return {name: tuple(column["name"] for column in found.get(place, ())) for name, place in there.items()}
+
+
+def proposed(there: Iterable[str]) -> dict[str, str]:
+    """Table of the dictionary -> the table of a database that is called like it."""
+    found = {fields.key(name.rpartition(".")[2]): name for name in there}
+    named = {table.name: (table.name, *table.aliases) for table in fields.TABLES.values()}
+    return {
+        table: next(found[fields.key(name)] for name in names if fields.key(name) in found)
+        for table, names in named.items()
+        if any(fields.key(name) in found for name in names)
+    }
 
 
 @contextmanager
@@ -170,7 +197,12 @@ def _listed(there: Mapping[str, Any]) -> str:
 
 
 def _copy(
-    connection: sqlalchemy.Connection, table: tuple[str | None, str], scratch: Path, url: str, asked: Connection
+    connection: sqlalchemy.Connection,
+    table: tuple[str | None, str],
+    scratch: Path,
+    url: str,
+    asked: Connection,
+    watch: Watch,
 ) -> Path:
     """The rows of a table as a Parquet file of texts, fetched some at a time."""
     import sqlalchemy
@@ -183,6 +215,7 @@ def _copy(
     with pq.ParquetWriter(target, pa.schema([(column, pa.string()) for column in columns])) as writer:
         read = 0
         for rows in result.partitions(_ROWS):
+            watch.check()
             read += len(rows)
             if read > asked.rows:
                 raise InputError(

@@ -140,6 +140,19 @@ def possible(headers: Sequence[str], table: str) -> bool:
     return required <= named or (table == "opportunities" and bool(named & {"stage", "status"}))
 
 
+def named(headers: Sequence[str], table: str) -> list[Mapped]:
+    """What each column would be taken for by its name alone."""
+    found = []
+    for header in headers:
+        field, (score, why) = max(
+            candidates(header, table).items(),
+            key=lambda one: one[1][0],
+            default=(None, (0.0, "no field of this table")),
+        )
+        found.append(Mapped(header, field, score, why))
+    return found
+
+
 def missing(table: str, mapped: Sequence[Mapped], given: Collection[str] = ()) -> list[str]:
     """What a table cannot do without and neither the columns nor ``given`` bring: required fields, or any substance.
 

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 
 import duckdb
 
+from kpis import log
 from kpis.dataset import Dataset
 from kpis.engine import Embedded
 from kpis.errors import InputError, TandemError
@@ -24,7 +25,7 @@ from kpis.intake.formats import known
 from kpis.intake.load import load
 from kpis.intake.lookups import Recognised
 from kpis.intake.raw import BrokenPromise
-from kpis.intake.sources import Source, Upload, gather
+from kpis.intake.sources import DOCUMENT, Source, Upload, gather
 from kpis.intake.watch import SORTED_OUT, Watch
 from kpis.periods import day_of
 from kpis.settings import Settings
@@ -93,7 +94,7 @@ def _read(
 ) -> Intake:
     """Read files, and what is read like files, into the embedded engine."""
     with tempfile.TemporaryDirectory(prefix="tandem-") as scratch, ThreadPoolExecutor(1) as beside:
-        sources = gather(entries, Path(scratch), settings.connection)
+        sources = gather(entries, Path(scratch), settings.connection, watch)
         print_of_files = beside.submit(fingerprint, sources, settings)
         engine, assembled, refused = _assembled(sources, Path(scratch), settings, watch, before, is_one=True)
         try:
@@ -135,7 +136,7 @@ def check(
     reports: list[FileReport] = []
     defects: dict[str, Defect] = {}
     with tempfile.TemporaryDirectory(prefix="tandem-") as scratch, ExitStack() as stack:
-        sources = gather(entries, Path(scratch), settings.connection)
+        sources = gather(entries, Path(scratch), settings.connection, watch)
         groups: dict[str, list[Source]] = defaultdict(list)
         for source in sources:
             groups[source.group].append(source)
@@ -176,8 +177,6 @@ def _assembled(
     threads = 1 if sum(s.path.stat().st_size for s in sources) < SMALL else None
     for trusting in (True, False):
         engine = Embedded(threads=threads)
-        # it would pack the tables anew after every few changes, which costs more than all the changes
-        engine.execute("SET checkpoint_threshold = '1TB'")
         watch.follow(engine)
         try:
             found, refused = _load(engine, sources, scratch, settings, watch, trusting)
@@ -209,9 +208,12 @@ def _load(
         try:
             tables = load(engine, source, scratch, known, watch, trusting=trusting)
         except TandemError as error:
+            if source.kind != DOCUMENT:
+                log.note(error)
             refused.append(FileReport(source.name, _kind(source), None, reason=str(error)))
             continue
         except Exception as error:  # noqa: BLE001  one file must never take the others down
+            log.note(error)
             why = f"it cannot be read; unexpected {type(error).__name__}: {str(error).splitlines()[0][:200] if str(error) else ''}"
             refused.append(FileReport(source.name, _kind(source), None, reason=why.replace(str(scratch), "")))
             continue

@@ -18,9 +18,12 @@ from kpis.intake.formats import known
 from kpis.intake.load import load
 from kpis.intake.raw import RawTable
 from kpis.intake.sources import Source, Upload, gather
+from kpis.settings import Connection
 
 
-def rejected_rows(files: Iterable[str | Path | Upload], reports: Sequence[FileReport]) -> pd.DataFrame:
+def rejected_rows(
+    files: Iterable[str | Path | Upload], reports: Sequence[FileReport], connection: Connection | None = None
+) -> pd.DataFrame:
     """File, line, reason, and every cell of the rejected rows as written, under the file's own headers.
 
     Parameters
@@ -29,13 +32,17 @@ def rejected_rows(files: Iterable[str | Path | Upload], reports: Sequence[FileRe
         What was read, as ``read`` got it.
     reports
         What ``read`` or ``check`` told about them.
+    connection
+        The settings' own, where a database was read.
     """
     wanted = {report.file: report for report in reports if report.rejects}
     parts = [_told(report) for report in wanted.values()]
     with tempfile.TemporaryDirectory(prefix="tandem-") as scratch:
         engine = Embedded()
         try:
-            sources = [s for s in gather(files, Path(scratch)) if any(name.startswith(s.name) for name in wanted)]
+            sources = [
+                s for s in gather(files, Path(scratch), connection) if any(name.startswith(s.name) for name in wanted)
+            ]
             content = {raw.label: raw for source in sources for raw in _tables(engine, source, Path(scratch))}
             parts = [
                 part.merge(_cells(engine, content[file], wanted[file]), on="line", how="left")

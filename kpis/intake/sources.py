@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from kpis.errors import InputError
 from kpis.intake import databases, limits
+from kpis.intake.watch import Watch
 from kpis.settings import Connection
 
 Upload = tuple[str, bytes]
@@ -21,6 +22,8 @@ DOCUMENTS = frozenset(
     (".md", ".rst", ".pdf", ".doc", ".docx", ".ppt", ".pptx", ".html", ".htm", ".json", ".toml", ".py")
 )
 """Endings of files that lie beside data and are none."""
+DOCUMENT = "document"
+"""What such a file is."""
 
 
 @dataclass(frozen=True)
@@ -53,15 +56,20 @@ class Source:
         return PurePosixPath(self.name.split(" › ")[-1].replace("\\", "/")).stem
 
 
-def gather(files: Iterable[str | Path | Upload], scratch: Path, connection: Connection | None = None) -> list[Source]:
+def gather(
+    files: Iterable[str | Path | Upload],
+    scratch: Path,
+    connection: Connection | None = None,
+    watch: Watch | None = None,
+) -> list[Source]:
     """Every file in ``files``, folders (without hidden entries) and zip archives expanded, in order of name.
 
     Raises InputError for a path that does not exist, for a database that cannot be reached, and for more than
-    the allowed number of files. ``connection`` names the tables of a database that are read.
+    the allowed number of files. ``connection`` names the tables of a database that are read, and ``watch`` follows that.
     """
     sources: list[Source] = []
     for entry in files:
-        for source in _expand(entry, scratch, sources, connection or Connection()):
+        for source in _expand(entry, scratch, sources, connection or Connection(), watch or Watch()):
             sources.append(source)
             if len(sources) > limits.FILES:
                 raise InputError(
@@ -86,7 +94,7 @@ def _named_apart(sources: list[Source]) -> list[Source]:
 
 
 def _expand(
-    entry: str | Path | Upload, scratch: Path, earlier: Sequence[Source], connection: Connection
+    entry: str | Path | Upload, scratch: Path, earlier: Sequence[Source], connection: Connection, watch: Watch
 ) -> Iterator[Source]:
     if isinstance(entry, tuple):
         name, data = entry
@@ -103,7 +111,7 @@ def _expand(
         )
     if rest and scheme != "duckdb":
         shown = databases.shown(str(entry))
-        yield from (_rows(shown, shown, found) for found in databases.fetch(str(entry), scratch, connection))
+        yield from (_rows(shown, shown, found) for found in databases.fetch(str(entry), scratch, connection, watch))
         return
     path = Path(rest or entry)
     if not path.exists():
@@ -152,7 +160,7 @@ def _unpack(name: str, group: str, path: Path, scratch: Path) -> Iterator[Source
     """The file itself, or the members of a zip archive (a workbook is a file, not an archive)."""
     size = path.stat().st_size
     if PurePosixPath(name).suffix.lower() in DOCUMENTS:
-        yield Source(name, group, path, refused="a document to be read by people, not a table")
+        yield Source(name, group, path, DOCUMENT, refused="a document to be read by people, not a table")
         return
     if size > limits.FILE_BYTES:
         yield Source(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from threading import Lock
+from threading import RLock
 
 import duckdb
 
@@ -57,7 +57,8 @@ class Watch:
 
     def __init__(self, told: Callable[[float, str], None] | None = None) -> None:
         self._told = told
-        self._turn = Lock()
+        # whoever forgets a reading stops it, and that may be while this thread has its turn
+        self._turn = RLock()
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._is_stopped = False
         self._begun, self._until, self._part = Step(0.0, ""), 0.0, 0
@@ -76,6 +77,11 @@ class Watch:
             self._shown = max(self._shown, begun.share + (self._until - begun.share) * self._done)
             return Step(self._shown, begun.text, begun.rows + round(self._part * self._done), begun.of)
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the reading is to end."""
+        return self._is_stopped
+
     def stop(self) -> None:
         """End the reading: it raises Stopped as soon as its statement has given up, which ``now()`` asks of it again."""
         self._is_stopped = True
@@ -87,8 +93,6 @@ class Watch:
             # In a notebook without ipywidgets DuckDB refuses: there the shares move from part to part only.
             with suppress(duckdb.InvalidInputException):
                 engine.execute("SET enable_progress_bar = true")
-                # standard output is the command's
-                engine.execute("SET enable_progress_bar_print = false")
             self._connection = engine.execute("SELECT 1")
 
     def leave(self) -> None:

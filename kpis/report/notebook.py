@@ -8,7 +8,7 @@ import nbformat
 from nbformat import v4
 
 from kpis.answers.outlook import Outlook
-from kpis.report.pack import TITLE, Pack
+from kpis.report.pack import TITLE, Kept, Pack
 from kpis.scenarios import write_scenario
 
 INTRODUCTION = """\
@@ -19,31 +19,47 @@ INTRODUCTION = """\
 **{headline}**
 
 This notebook computes the pack again with Tandem's own functions and compares the numbers at its end. Start it where
-Tandem is checked out and installed (`make app`, then add Jupyter), or set `TANDEM` to that folder, and `DATA` to the
-files."""
+Tandem is checked out and installed (`make app`, then add Jupyter), or set `TANDEM` to that folder, and {needs}."""
 
 READ = """\
 import sys
 
 TANDEM = {tandem!r}
-DATA = {data!r}
 sys.path.insert(0, TANDEM)
 
+from dataclasses import replace
 from datetime import date
 
 import pandas as pd
 
-from kpis.intake import read
 from kpis.periods import Calendar
 from kpis.scenarios import read_scenario
 from kpis.settings import Settings
 
 settings = Settings.parse({settings!r}.encode(), "settings of the pack")
 assumptions = read_scenario({scenario!r})
-intake = read(DATA, settings=settings)
+{source}
 dataset = intake.dataset.known_at(date({day}))
 pd.DataFrame([(f.file, f.table, f.read, f.accepted, f.rejected, f.merged) for f in intake.files],
              columns=["file", "table", "read", "accepted", "rejected", "merged"])"""
+
+FILES = """\
+from kpis.intake import read
+
+DATA = {data!r}
+intake = read(DATA, settings=settings)"""
+
+KEPT = """\
+from kpis.commands.options import in_store
+from kpis.intake import archive
+from kpis.store import snapshots
+from kpis.store.scope import Scope
+
+STORE = ""  # a folder or address, where TANDEM_DATA does not name it
+WORKSPACE, EDITION = {workspace!r}, {edition!r}
+with snapshots.opened(in_store(WORKSPACE, STORE), EDITION) as folder:
+    intake, _ = archive.read(folder, Scope.parse({part!r}))
+intake = replace(intake, dataset=replace(intake.dataset, settings=settings))"""
 
 FORECAST = """\
 from kpis.answers.outlook import outlook
@@ -81,14 +97,9 @@ differences"""
 def ipynb(pack: Pack) -> bytes:
     """The pack as a Jupyter notebook, not run yet."""
     found = pack.found
-    words = {**_words(found), "data": list(pack.data), "tandem": pack.tandem}
-    told = {
-        "title": TITLE,
-        "subject": pack.subject,
-        "headline": pack.headline,
-        "data": list(pack.data),
-        "tandem": pack.tandem,
-    }
+    source, needs = _source(pack)
+    words = {**_words(found), "source": source, "tandem": pack.tandem}
+    told = {"title": TITLE, "subject": pack.subject, "headline": pack.headline, "needs": needs}
     held = {s.key: {name: n.value for name, n in s.answer.numbers.items()} for s in pack.sections}
     texts = [
         INTRODUCTION.format(**told),
@@ -104,6 +115,14 @@ def ipynb(pack: Pack) -> bytes:
     texts += ["## The same numbers as in the pack?", COMPARE.format(pack=held)]
     book = v4.new_notebook(cells=[_cell(n, text) for n, text in enumerate(texts)], metadata=_metadata())
     return nbformat.writes(book).encode("utf-8")
+
+
+def _source(pack: Pack) -> tuple[str, str]:
+    """The lines that get the data, and what of them whoever starts the notebook may have to set."""
+    if isinstance(pack.data, Kept):
+        lines = KEPT.format(workspace=pack.data.workspace, edition=pack.data.edition, part=pack.data.part)
+        return lines, "`STORE` to where its workspaces are kept"
+    return FILES.format(data=list(pack.data)), "`DATA` to the files"
 
 
 def _words(found: Outlook) -> dict[str, Any]:

@@ -13,14 +13,33 @@ from kpis.answers.board import lever_board
 from kpis.answers.outlook import Outlook
 from kpis.answers.pipeline import in_short
 from kpis.answers.words import percent, plural
+from kpis.dataset import Dataset
 from kpis.forecast.contest import Origin
 from kpis.intake import Intake
 from kpis.report.section import Section
 from kpis.report.sections import Ground, sections
 from kpis.scenarios import pieces
+from kpis.store import Workspace, snapshots
 
 TITLE = "Sales and marketing meeting"
 _PASSWORD = re.compile(r"(?<=://)([^/@:]*):[^/@]*@")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Where a colleague finds the data.
+
+    Parameters
+    ----------
+    edition
+        The snapshot in the workspace.
+    part
+        Which rows of it were seen: the text of a ``Scope``.
+    """
+
+    workspace: str
+    edition: str
+    part: str = ""
 
 
 @dataclass(frozen=True)
@@ -36,7 +55,7 @@ class Pack:
     facts
         What all of it rests on: name and words.
     data
-        The files or URL the data came from, as the notebook reads them again; without a password.
+        Where the notebook finds the data again: kept, or the files or URL they came from, without a password.
     tandem
         Folder of Tandem, as the notebook finds it.
     """
@@ -44,7 +63,7 @@ class Pack:
     found: Outlook
     sections: tuple[Section, ...]
     facts: tuple[tuple[str, str], ...]
-    data: tuple[str, ...]
+    data: Kept | tuple[str, ...]
     tandem: str
 
     @property
@@ -55,7 +74,7 @@ class Pack:
     @property
     def subject(self) -> str:
         """Whose pack it is, and of which day."""
-        return f"{self.found.dataset.name}, as of {self.as_of:%d %b %Y}"
+        return f"{self.found.dataset.title}, as of {self.as_of:%d %b %Y}"
 
     @property
     def headline(self) -> str:
@@ -66,14 +85,16 @@ class Pack:
         """The documents of all answers, with their sentences, numbers and notes."""
         return {
             "as_of": self.as_of.isoformat(),
-            "name": self.found.dataset.name,
+            "name": self.found.dataset.title,
             "currency": self.found.currency,
             "rests_on": [{"what": what, "words": words} for what, words in self.facts],
             "answers": {section.key: _told(section) for section in self.sections},
         }
 
 
-def pack(intake: Intake, found: Outlook, origins: Sequence[Origin], data: Sequence[str], tandem: str = ".") -> Pack:
+def pack(
+    intake: Intake, found: Outlook, origins: Sequence[Origin], data: Kept | Sequence[str], tandem: str = "."
+) -> Pack:
     """Answer every question and put the answers in order.
 
     Parameters
@@ -83,13 +104,24 @@ def pack(intake: Intake, found: Outlook, origins: Sequence[Origin], data: Sequen
     origins
         The past forecasts, as the backtest made them.
     data
-        Files, folders or a connection URL; a password in it is left out.
+        Where they are kept; else files, folders or a connection URL, of which a password is left out.
     tandem
         Folder of Tandem on the machine on which the pack may be computed again.
     """
     made = sections(Ground(intake, found, origins))
-    sources = tuple(_PASSWORD.sub(r"\1@", item) for item in data)
-    return Pack(found, made, tuple(_facts(intake, found)), sources, tandem)
+    sources = data if isinstance(data, Kept) else tuple(_PASSWORD.sub(r"\1@", item) for item in data)
+    facts = [*_facts(intake, found)]
+    if isinstance(data, Kept):
+        facts.insert(1, ("Kept", f"in workspace {data.workspace}, edition {data.edition}"))
+    return Pack(found, made, tuple(facts), sources, tandem)
+
+
+def kept(there: Workspace, dataset: Dataset) -> Kept | None:
+    """Where in a workspace these data are kept; None where they are not."""
+    row = snapshots.kept(there, dataset.fingerprint)
+    if row is None:
+        return None
+    return Kept(there.name, row.id, there.scope.text if dataset.fingerprint != row.fingerprint else "")
 
 
 def unnamed(intake: Intake) -> Intake:
@@ -120,7 +152,7 @@ def _facts(intake: Intake, found: Outlook) -> Iterator[tuple[str, str]]:
     read, accepted, rejected, merged = (
         sum(getattr(f, name) for f in intake.files) for name in ("read", "accepted", "rejected", "merged")
     )
-    yield "Data", dataset.name
+    yield "Data", dataset.title
     yield "Files", ", ".join(f.file for f in intake.files)
     yield "Rows", f"{read:,} read: {accepted:,} accepted, {rejected:,} rejected, {merged:,} merged"
     yield "As of", f"the end of {dataset.as_of:%d %b %Y}; newest day in the data {dataset.newest:%d %b %Y}"

@@ -41,11 +41,21 @@ class Bars:
 
 @dataclass(frozen=True)
 class Figure:
-    """A chart under the question it answers."""
+    """A chart under the question it answers.
+
+    Parameters
+    ----------
+    bars
+        The same as stacked bars.
+    grid
+        A heat map's counts, a row a line of it and a column a cell, which a table of shaded cells stands for in an
+        office program.
+    """
 
     title: str
     chart: Picture
     bars: Bars | None = None
+    grid: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)

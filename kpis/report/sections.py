@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
-
-import pandas as pd
 
 from kpis.answers.answer import Answer
 from kpis.answers.changes import DAYS, what_changed
 from kpis.answers.check import check_answer
+from kpis.answers.close_months import close_months
 from kpis.answers.coverage import next_periods
 from kpis.answers.creation import new_opportunities
+from kpis.answers.day_one import day_one
 from kpis.answers.health import deal_health
 from kpis.answers.next_steps import next_steps
 from kpis.answers.outlook import Outlook
@@ -21,19 +21,16 @@ from kpis.answers.track_record import WINDOW_NAMES, of_window, track_record
 from kpis.answers.words import symbol
 from kpis.charts.build_up import build_up
 from kpis.charts.chance import chance
-from kpis.charts.changes import MEANING, waterfall
-from kpis.charts.creation import months, pace
-from kpis.charts.landing import STEPS, TOTAL, landing, landings
+from kpis.charts.changes import waterfall
+from kpis.charts.creation import months, pace, spread
+from kpis.charts.landing import landing, landings
 from kpis.charts.pipeline import needed
-from kpis.charts.style import PARTS
 from kpis.charts.track_record import calibration, errors
 from kpis.errors import NotEnoughData
 from kpis.forecast.contest import MODEL, Origin
 from kpis.intake import Intake
-from kpis.report.section import DATE, TEXT, Bars, Figure, Listing, Section
-
-PART_NAMES = {"won": "Won", "open": "From open deals", "not yet created": "Not yet created", "target": "Target"}
-"""What the colours of a landing stand for, in an order that stacks."""
+from kpis.report.native import change_bars, error_bars, grid, landing_bars, landings_bars, month_bars
+from kpis.report.section import DATE, TEXT, Figure, Listing, Section
 
 
 @dataclass(frozen=True)
@@ -65,7 +62,7 @@ def _section(key: str, make: Callable[[str, Ground], Section], ground: Ground) -
 def _pipeline(key: str, ground: Ground) -> Section:
     answer, current, symbol = pipeline_health(ground.found), ground.found.landings[0], ground.symbol
     parts = answer.tables["parts"].query("period == @current.label")
-    figures = [Figure("Where will we land?", landing(parts, symbol), _landing_bars(parts))]
+    figures = [Figure("Where will we land?", landing(parts, symbol), landing_bars(parts))]
     levels = answer.tables["distribution"]
     if levels["amount"].max() > levels["amount"].min():
         reached = chance(levels, current.target, current.p_hit, symbol)
@@ -97,7 +94,7 @@ def _health(key: str, ground: Ground) -> Section:
 
 
 def _coverage(key: str, ground: Ground) -> Section:
-    answer, symbol = next_periods(ground.found), ground.symbol
+    answer, symbol = _without(next_periods(ground.found), day_one(ground.found)), ground.symbol
     tables, following = answer.tables, ground.found.landings[1:]
     enough = Figure("Is the pipeline enough?", needed(tables["periods"], symbol))
     if len(tables["build_up"]):
@@ -106,7 +103,7 @@ def _coverage(key: str, ground: Ground) -> Section:
         key,
         answer,
         tuple(f"{term} {x.label}" for x in following for term in ("p_hit", "gap")),
-        (Figure("Where will they land?", landings(tables["parts"], symbol), _landings_bars(tables["parts"])), enough),
+        (Figure("Where will they land?", landings(tables["parts"], symbol), landings_bars(tables["parts"])), enough),
         (
             Listing("What is there, and what is needed?", tables["periods"], {
                 "period": ("Period", TEXT), "target": ("Target", "money"), "expected": ("Expected", "money"),
@@ -122,15 +119,33 @@ def _coverage(key: str, ground: Ground) -> Section:
     )  # fmt: skip
 
 
+def _day_one(key: str, ground: Ground) -> Section:
+    answer = day_one(ground.found)
+    return Section(
+        key,
+        answer,
+        listings=(
+            Listing("What did past periods begin with?", answer.tables["first_days"], {
+                "period": ("Period", TEXT), "first_day": ("On its first day", "money"),
+                "won_of_it": ("Won of that", "money"), "won_of_others": ("Won of other deals", "money"),
+            }),
+            Listing("What does each rule ask for?", answer.tables["rules"], {
+                "period": ("Period", TEXT), "rule": ("Rule", TEXT), "asks_for": ("Asks for", "money"),
+                "difference_said": ("Beside the own past", TEXT), "with_values": ("How", TEXT),
+            }),
+        ),
+    )  # fmt: skip
+
+
 def _creation(key: str, ground: Ground) -> Section:
-    answer = new_opportunities(ground.found)
+    answer = _without(new_opportunities(ground.found), close_months(ground.found))
     tables = answer.tables
     return Section(
         key,
         answer,
         ("created", "pace", "expected_created", "required_created", "per_working_day"),
         (
-            Figure("How many are created?", months(tables["months"]), _month_bars(tables["months"])),
+            Figure("How many are created?", months(tables["months"]), month_bars(tables["months"])),
             Figure("Are we on pace?", pace(tables["pace"])),
         ),
         (Listing("Where do they come from?", tables["sources"], {
@@ -138,6 +153,14 @@ def _creation(key: str, ground: Ground) -> Section:
             "period_before": ("Period before", "count"),
         }),),
     )  # fmt: skip
+
+
+def _close_months(key: str, ground: Ground) -> Section:
+    answer = close_months(ground.found)
+    maps = {"By the close first set": "spread_first", "By the close set now": "spread"}
+    drawn = {title: answer.tables[name] for title, name in maps.items() if len(answer.tables[name])}
+    figures = tuple(Figure(title, spread(table), grid=grid(table)) for title, table in drawn.items())
+    return Section(key, answer, figures=figures)
 
 
 def _changes(key: str, ground: Ground) -> Section:
@@ -149,7 +172,7 @@ def _changes(key: str, ground: Ground) -> Section:
         key,
         answer,
         ("slippage", "slippage_before", "pushed_twice", "pushes_per_deal"),
-        (Figure("How did the pipeline change?", waterfall(steps, ground.symbol), _change_bars(steps)),),
+        (Figure("How did the pipeline change?", waterfall(steps, ground.symbol), change_bars(steps)),),
         (Listing("Which deals changed?", answer.tables["changes"], {
             "name": ("Deal", TEXT), "owner": ("Owner", TEXT), "stage": ("Stage", TEXT), "change": ("Change", TEXT),
             "before": ("Before", "money"), "after": ("After", "money"), "close_after": ("Expected close", DATE),
@@ -184,7 +207,7 @@ def _record(key: str, ground: Ground) -> Section:
         answer,
         (),
         (
-            Figure("Who was nearer, for the rest of a period?", errors(scores, MODEL), _error_bars(scores)),
+            Figure("Who was nearer, for the rest of a period?", errors(scores, MODEL), error_bars(scores)),
             Figure("Are its ranges true?", calibration(ranges)),
         ),
         (Listing("Which method gives the mean of today's forecast?", answer.tables["methods"], {
@@ -218,7 +241,9 @@ SECTIONS: dict[str, Callable[[str, Ground], Section]] = {
     "pipeline": _pipeline,
     "health": _health,
     "coverage": _coverage,
+    "day_one": _day_one,
     "creation": _creation,
+    "close_months": _close_months,
     "changes": _changes,
     "next_steps": _next_steps,
     "track_record": _record,
@@ -227,60 +252,8 @@ SECTIONS: dict[str, Callable[[str, Ground], Section]] = {
 """The questions in the meeting's order; another one is another line."""
 
 
-def _landing_bars(parts: pd.DataFrame) -> Bars:
-    """One period's landing step by step, as its chart draws it."""
-    amount = [float(parts.loc[parts["part"] == part, "amount"].sum()) for part in PARTS]
-    below = [sum(amount[:k]) for k in range(len(PARTS))]
-    rows = {STEPS[part]: [below[k], *(a if j == k else 0.0 for j, a in enumerate(amount)), 0.0]
-            for k, part in enumerate(PARTS)}  # fmt: skip
-    rows[TOTAL] = [0.0, *amount, 0.0]
-    target = parts["target"].astype(float).max()
-    if pd.notna(target):
-        rows["Target"] = [0.0] * 4 + [target]
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=["", *PART_NAMES.values()])
-    return _bars(table, (None, *PART_NAMES), "money")
-
-
-def _landings_bars(parts: pd.DataFrame) -> Bars:
-    """Each period's landing above its target."""
-    rows = {}
-    for period, these in parts.groupby("period", sort=False):
-        rows[f"{period} expected"] = [*(float(these.loc[these["part"] == p, "amount"].sum()) for p in PARTS), 0.0]
-        target = these["target"].astype(float).max()
-        if pd.notna(target):
-            rows[f"{period} target"] = [0.0, 0.0, 0.0, target]
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=list(PART_NAMES.values()))
-    return _bars(table, tuple(PART_NAMES), "money")
-
-
-def _month_bars(table: pd.DataFrame) -> Bars:
-    """Opportunities by month: created, and expected on top."""
-    wide = table.pivot_table(index="month", columns="part", values="opportunities", aggfunc="sum", fill_value=0.0)
-    wide = wide.reindex(columns=["created", "not yet created"], fill_value=0.0)
-    wide.index = [f"{month:%b %y}" for month in wide.index]
-    wide.columns = ["Created", "Not yet created"]
-    return _bars(wide, ("open", "not yet created"), "count", upright=True)
-
-
-def _change_bars(steps: pd.DataFrame) -> Bars:
-    """The pipeline's waterfall: what lifts a bar is not drawn."""
-    names = {"open": "Open, or coming in", "won": "Won", "warning": "Leaving otherwise"}
-    meaning = steps["kind"].map(MEANING).fillna("open")
-    size = steps["high"] - steps["low"]
-    columns = {"": steps["low"], **{said: size.where(meaning == key, 0.0) for key, said in names.items()}}
-    return _bars(pd.DataFrame(columns).set_index(pd.Index(steps["step"])), (None, *names), "money")
-
-
-def _error_bars(scores: pd.DataFrame) -> Bars:
-    """Error of each method, the smallest first."""
-    rows = scores.dropna(subset=["wape"]).sort_values("wape")
-    mine, error = (rows["method"] == MODEL).to_numpy(), rows["wape"].astype(float).to_numpy()
-    table = pd.DataFrame({"This model": error * mine, "Simple rule": error * ~mine}, index=list(rows["method"]))
-    return _bars(table, ("open", "past"), "share")
-
-
-def _bars(table: pd.DataFrame, meanings: Sequence[str | None], unit: str, *, upright: bool = False) -> Bars:
-    """Bars without the parts that no bar has."""
-    there = table.fillna(0.0).ne(0).any()
-    kept = [meaning for meaning, some in zip(meanings, there, strict=True) if some]
-    return Bars(table.loc[:, there], tuple(kept), unit, upright)
+def _without(answer: Answer, part: Answer) -> Answer:
+    """An answer without the numbers and tables of a part that is a section of its own."""
+    numbers = {key: number for key, number in answer.numbers.items() if key not in part.numbers}
+    tables = {key: table for key, table in answer.tables.items() if key not in part.tables}
+    return replace(answer, numbers=numbers, tables=tables)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from io import BytesIO
 
+import pandas as pd
 from pptx import Presentation
 from pptx.chart.chart import Chart
 from pptx.chart.data import CategoryChartData
@@ -13,6 +14,7 @@ from pptx.dml.color import RGBColor
 from pptx.enum.chart import XL_CHART_TYPE, XL_LEGEND_POSITION
 from pptx.enum.text import MSO_ANCHOR, PP_ALIGN
 from pptx.slide import Slide
+from pptx.table import Table
 from pptx.text.text import TextFrame
 from pptx.util import Emu, Inches, Pt
 
@@ -38,6 +40,11 @@ FITS = 0.15
 WIDTH, HEIGHT = Inches(13.333), Inches(7.5)
 LEFT, TOP, INNER, LOW = Inches(0.6), Inches(2.15), Inches(12.13), Inches(4.6)
 HALF, BESIDE = Inches(7.5), Inches(8.4)
+MAPS = (LEFT, Inches(6.9))
+"""Where heat maps begin, beside each other."""
+
+SHADES = (0.06, 0.5)
+"""How strong the colour of an empty and of the fullest cell of a heat map is, as on the pages."""
 
 
 def pptx(pack: Pack) -> bytes:
@@ -65,9 +72,12 @@ def _question(deck: Presentation, section: Section, pack: Pack) -> None:
     bars = next((figure.bars for figure in section.figures if figure.bars is not None), None)
     if bars is not None:
         _chart(slide, bars, symbol(currency))
+    maps = [(figure.title, figure.grid) for figure in section.figures if figure.grid is not None]
+    for (title, counts), left in zip(maps, MAPS, strict=False):
+        _map(slide, title, counts, left)
     place = (BESIDE, TOP, LEFT + INNER - BESIDE) if bars is not None else (LEFT, TOP, INNER)
     listings = [listing for listing in section.listings if listing.says]
-    if section.cards and (bars is not None or not listings):
+    if section.cards and (bars is not None or not (listings or maps)):
         rows = [[n.label, "n/a" if n.value is None else say(n, currency)] for n in section.cards]
         _table(slide, ["Number", "Value"], rows, place, widths=(3, 2), right=(False, True))
     elif listings:
@@ -90,11 +100,16 @@ def _slide(deck: Presentation, question: str, sentence: str, subject: str) -> Sl
     frame = title.text_frame
     frame.text, frame.word_wrap, frame.vertical_anchor = sentence, True, MSO_ANCHOR.TOP
     _written(frame, 26 if len(sentence) < 110 else 20 if len(sentence) < 200 else 16, bold=True)
-    for text, top in ((question, Inches(0.3)), (subject, Inches(7.0))):
-        box = slide.shapes.add_textbox(LEFT, top, INNER, Inches(0.35)).text_frame
-        box.text, box.word_wrap = text, True
-        _written(box, 14 if text == question else 10, colour="grayTextColor")
+    _line(slide, question, (LEFT, Inches(0.3), INNER), 14)
+    _line(slide, subject, (LEFT, Inches(7.0), INNER), 10)
     return slide
+
+
+def _line(slide: Slide, text: str, place: tuple[int, int, int], size: int) -> None:
+    """A line of text in grey, at a place with its width."""
+    box = slide.shapes.add_textbox(*place, Inches(0.35)).text_frame
+    box.text, box.word_wrap = text, True
+    _written(box, size, colour="grayTextColor")
 
 
 def _written(
@@ -120,13 +135,14 @@ def _table(
     *,
     widths: Sequence[int],
     right: Sequence[bool] = (),
-) -> None:
+) -> Table:
     """A table of texts; columns share the width as ``widths`` says."""
     left, top, width = place
     shape = slide.shapes.add_table(len(rows) + 1, len(headings), left, top, width, Inches(0.3) * (len(rows) + 1))
     # Without the template's bands of blue: the words are what is to be seen.
     shape._element.graphic.graphicData.tbl[0][-1].text = "{2D5ABB26-0587-4C30-8999-92F81FD0307C}"  # noqa: SLF001
-    table, size = shape.table, 14 if len(headings) == 2 and len(rows) < 8 and width < HALF else 11
+    is_long, is_list = len(rows) > ROWS, len(headings) == 2 and width < HALF
+    table, size = shape.table, 10 if is_long else 14 if is_list else 11
     for column, share in zip(table.columns, widths, strict=True):
         column.width = Emu(int(width * share / sum(widths)))
     for r, row in enumerate([headings, *rows]):
@@ -136,6 +152,29 @@ def _table(
             cell.margin_top = cell.margin_bottom = Emu(30000)
             colour = "grayTextColor" if r == 0 else "textColor"
             _written(cell.text_frame, size, colour=colour, bold=r == 0, right=bool(right) and right[c])
+    return table
+
+
+def _map(slide: Slide, title: str, counts: pd.DataFrame, left: int) -> None:
+    """A heat map as a table whose cells are the fuller the stronger their colour."""
+    width = LEFT + INNER - MAPS[-1]
+    _line(slide, f"{title}: months from creation to close", (left, TOP, width), 12)
+    rows = [[str(name), *(f"{n:,.0f}" for n in line)] for name, *line in counts.itertuples()]
+    headings, place = ["Created in", *map(str, counts.columns)], (left, TOP + Inches(0.35), width)
+    is_count = [name != headings[0] for name in headings]
+    table = _table(slide, headings, rows, place, widths=[1 if n else 2 for n in is_count], right=is_count)
+    low, high = SHADES
+    for r, line in enumerate(counts.to_numpy() / counts.to_numpy().max(), 1):
+        for c, fullness in enumerate(line, 1):
+            fill = table.cell(r, c).fill
+            fill.solid()
+            fill.fore_color.rgb = _shade(low + (high - low) * fullness)
+
+
+def _shade(strength: float) -> RGBColor:
+    """The colour of open deals, so strong, on the ground of a slide."""
+    ground, full = (_rgb(colour) for colour in (drawing.palette()["backgroundColor"], drawing.colour("open")))
+    return RGBColor(*(round(g + (f - g) * strength) for g, f in zip(ground, full, strict=True)))
 
 
 def _chart(slide: Slide, bars: Bars, sign: str) -> None:

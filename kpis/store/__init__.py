@@ -2,6 +2,6 @@
 
 from kpis.store.place import IN_MEMORY, Place, place
 from kpis.store.store import Store
-from kpis.store.workspace import LOCAL, Workspace
+from kpis.store.workspace import LOCAL, OPERATOR, Workspace
 
-__all__ = ["IN_MEMORY", "LOCAL", "Place", "Store", "Workspace", "place"]
+__all__ = ["IN_MEMORY", "LOCAL", "OPERATOR", "Place", "Store", "Workspace", "place"]

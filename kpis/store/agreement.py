@@ -11,12 +11,13 @@ from kpis.store.workspace import Workspace
 
 
 def agreed(workspace: Workspace) -> tuple[Settings, str]:
-    """The settings and their edition; the defaults where none were saved."""
+    """The settings and their edition; the defaults where none were saved. Who sees a part does not see the targets."""
     with workspace.reading() as session:
         row = session.get(models.Agreement, workspace.id)
     if row is None:
         return Settings(), NEW
-    return Settings.parse(row.toml.encode(), f"settings of {workspace.name}"), row.edition
+    found = Settings.parse(row.toml.encode(), f"settings of {workspace.name}")
+    return found.of_a_part() if workspace.scope else found, row.edition
 
 
 def save(workspace: Workspace, settings: Settings, seen: str = NEW) -> str:

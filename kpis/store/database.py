@@ -18,10 +18,13 @@ from kpis.errors import StoreError
 from kpis.store.place import IN_MEMORY
 
 WAIT = 30
-"""Seconds that a writer waits for another one."""
+"""Seconds that a writer waits for another one, and after which a slow server's answer is given up."""
 
 REACHABLE = 10
 """Seconds after which a server that does not answer is given up."""
+
+NEWEST = "head"
+"""The migration that a store is brought up to."""
 
 _LOCK = 6_846_331
 """Key of the advisory lock under which one process at a time brings a PostgreSQL up to date."""
@@ -34,7 +37,7 @@ _ON_CONNECT = {
         "PRAGMA foreign_keys = ON",
         "PRAGMA secure_delete = ON",
     ),
-    "postgresql": ("SET TIME ZONE 'UTC'", f"SET lock_timeout = '{WAIT}s'"),
+    "postgresql": ("SET TIME ZONE 'UTC'", f"SET lock_timeout = '{WAIT}s'", f"SET statement_timeout = '{WAIT}s'"),
 }
 
 
@@ -77,7 +80,8 @@ def unreachable(error: DBAPIError, address: URL) -> StoreError:
 
 
 def _engine(address: URL, url: str) -> Engine:
-    options: dict[str, Any] = {"pool_pre_ping": True, "connect_args": {"connect_timeout": REACHABLE}}
+    waits = {"connect_timeout": REACHABLE, "tcp_user_timeout": REACHABLE * 1000}
+    options: dict[str, Any] = {"pool_pre_ping": True, "connect_args": waits}
     if address.get_backend_name() == "sqlite":
         # One connection, shared by the session's threads, is all that a database in memory has.
         alone = {"poolclass": StaticPool} if url == IN_MEMORY else {}
@@ -137,4 +141,4 @@ def _bring_up_to_date(connection: Connection) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, NEWEST)

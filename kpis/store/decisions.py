@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import date
 
-from sqlalchemy import select
-
 from kpis.store import models
 from kpis.store.workspace import Workspace
 
@@ -13,8 +11,7 @@ from kpis.store.workspace import Workspace
 def listed(workspace: Workspace) -> list[models.Decision]:
     """The decisions in the order they were taken."""
     with workspace.reading() as session:
-        mine = select(models.Decision).where(models.Decision.workspace_id == workspace.id)
-        return list(session.scalars(mine.order_by(models.Decision.id)))
+        return list(session.scalars(workspace.rows(models.Decision).order_by(models.Decision.id)))
 
 
 def add(workspace: Workspace, text: str, owner: str, due: date | None, page: str) -> models.Decision:
@@ -28,8 +25,9 @@ def add(workspace: Workspace, text: str, owner: str, due: date | None, page: str
         Where it was taken.
     """
     row = models.Decision(
-        workspace_id=workspace.id, text=text, owner=owner, due=due, page=page, taken_by=workspace.person
-    )
+        workspace_id=workspace.id, scope=workspace.scope.text, text=text, owner=owner, due=due, page=page,
+        taken_by=workspace.person,
+    )  # fmt: skip
     with workspace.writing("saved", "decision", page) as session:
         session.add(row)
     return row
@@ -38,6 +36,6 @@ def add(workspace: Workspace, text: str, owner: str, due: date | None, page: str
 def delete(workspace: Workspace, number: int) -> None:
     """Delete a decision; one that is not there is deleted already."""
     with workspace.writing("deleted", "decision", f"decision {number}") as session:
-        row = session.get(models.Decision, number)
-        if row is not None and row.workspace_id == workspace.id:
+        row = session.scalar(workspace.rows(models.Decision).where(models.Decision.id == number))
+        if row is not None:
             session.delete(row)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from kpis.store import models
@@ -16,7 +15,10 @@ LEVELS = (0.001, *(n / 100 for n in range(1, 100)), 0.999)
 
 
 def identity(prediction: models.Prediction) -> str:
-    """Hash of what a prediction follows from: data, day, calendar and assumptions."""
+    """Hash of what a prediction follows from: data, day, calendar and assumptions.
+
+    It is stored with the rows that its author sees, so that the same forecast may be saved for each part.
+    """
     parts = (
         prediction.fingerprint, prediction.made_on, prediction.grain, prediction.fiscal_start, prediction.assumptions,
         *(period.target for period in prediction.periods),
@@ -27,15 +29,15 @@ def identity(prediction: models.Prediction) -> str:
 def listed(workspace: Workspace) -> list[models.Prediction]:
     """The predictions with their periods, the latest first."""
     with workspace.reading() as session:
-        mine = select(models.Prediction).where(models.Prediction.workspace_id == workspace.id)
-        return list(session.scalars(mine.order_by(models.Prediction.made_on.desc(), models.Prediction.id.desc())))
+        latest = models.Prediction.made_on.desc(), models.Prediction.id.desc()
+        return list(session.scalars(workspace.rows(models.Prediction).order_by(*latest)))
 
 
 def same(workspace: Workspace, prediction: models.Prediction) -> models.Prediction | None:
     """The stored prediction that follows from the same; None where there is none."""
     with workspace.reading() as session:
-        mine = select(models.Prediction).where(models.Prediction.workspace_id == workspace.id)
-        return session.scalar(mine.where(models.Prediction.identity == identity(prediction)))
+        is_same = models.Prediction.identity == _stored(workspace, prediction)
+        return session.scalar(workspace.rows(models.Prediction).where(is_same))
 
 
 def save(workspace: Workspace, prediction: models.Prediction) -> models.Prediction:
@@ -43,8 +45,9 @@ def save(workspace: Workspace, prediction: models.Prediction) -> models.Predicti
     found = same(workspace, prediction)
     if found is not None:
         return found
-    prediction.workspace_id, prediction.saved_by = workspace.id, workspace.person
-    prediction.identity = identity(prediction)
+    prediction.workspace_id, prediction.scope = workspace.id, workspace.scope.text
+    prediction.saved_by = workspace.person
+    prediction.identity = _stored(workspace, prediction)
     try:
         with workspace.writing("saved", "prediction", _called(prediction)) as session:
             session.add(prediction)
@@ -56,18 +59,22 @@ def save(workspace: Workspace, prediction: models.Prediction) -> models.Predicti
     return prediction
 
 
+def _stored(workspace: Workspace, prediction: models.Prediction) -> str:
+    return workspace.scope.mark(identity(prediction))
+
+
 def copy(prediction: models.Prediction) -> models.Prediction:
     """The same prediction, not stored yet."""
     periods = [models.Period(**_values(period, "prediction_id")) for period in prediction.periods]
-    own = _values(prediction, "id", "workspace_id", "identity", "saved_by", "saved_at")
+    own = _values(prediction, "id", "workspace_id", "scope", "identity", "saved_by", "saved_at")
     return models.Prediction(**own, periods=periods)
 
 
 def delete(workspace: Workspace, number: int) -> None:
     """Delete a prediction; one that is not there is deleted already."""
     with workspace.writing("deleted", "prediction", f"prediction {number}") as session:
-        row = session.get(models.Prediction, number)
-        if row is not None and row.workspace_id == workspace.id:
+        row = session.scalar(workspace.rows(models.Prediction).where(models.Prediction.id == number))
+        if row is not None:
             session.delete(row)
 
 

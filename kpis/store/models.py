@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, Double, ForeignKey, MetaData, String, Text, UniqueConstraint, func
+from sqlalchemy import JSON, BigInteger, Double, ForeignKey, MetaData, String, Text, UniqueConstraint, func, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column, relationship
 
 NAME = 80
@@ -52,6 +52,15 @@ class Versioned:
         return {"version_id_col": cls.version, "eager_defaults": True}
 
 
+class Scoped:
+    """What was made from the rows that its author saw, and is seen by those who see the same rows.
+
+    ``scope`` is the text of a ``Scope``.
+    """
+
+    scope: Mapped[Long] = mapped_column(server_default=text("''"))
+
+
 class Workspace(Base):
     """What a group of people works on: one company's data, with what was assumed, decided and predicted."""
 
@@ -64,13 +73,14 @@ class Workspace(Base):
 
 
 class Member(Base):
-    """Who takes part in a workspace, and as what: viewer, editor or owner."""
+    """Who takes part in a workspace, as viewer, editor or owner, and which rows they see (the text of a ``Scope``)."""
 
     __tablename__ = "members"
 
     workspace_id: Mapped[Of] = mapped_column(primary_key=True)
     person: Mapped[Name] = mapped_column(primary_key=True)
     role: Mapped[str] = mapped_column(String(10))
+    scope: Mapped[Long] = mapped_column(server_default=text("''"))
     since: Mapped[Made]
 
 
@@ -108,11 +118,11 @@ class Agreement(Versioned, Base):
         return f"{self.workspace_id}.{self.version}"
 
 
-class Scenario(Versioned, Base):
+class Scenario(Scoped, Versioned, Base):
     """A scenario under its name, as its file has it (JSON)."""
 
     __tablename__ = "scenarios"
-    __table_args__ = (UniqueConstraint("workspace_id", "name"), _NEVER_AGAIN)
+    __table_args__ = (UniqueConstraint("workspace_id", "scope", "name"), _NEVER_AGAIN)
 
     id: Mapped[Number]
     workspace_id: Mapped[Of]
@@ -125,7 +135,7 @@ class Scenario(Versioned, Base):
         return f"{self.id}.{self.version}"
 
 
-class Decision(Base):
+class Decision(Scoped, Base):
     """A decision or note of a meeting."""
 
     __tablename__ = "decisions"
@@ -176,7 +186,7 @@ class Period(Base):
     quantiles: Mapped[list[float]]
 
 
-class Prediction(Base):
+class Prediction(Scoped, Base):
     """A forecast as it was made: of which data, as of which day, under which assumptions.
 
     Parameters

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from itertools import count
 
-from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -19,8 +18,7 @@ from kpis.store.workspace import Workspace
 def listed(workspace: Workspace) -> list[models.Scenario]:
     """The scenarios in the order in which they were first saved."""
     with workspace.reading() as session:
-        mine = select(models.Scenario).where(models.Scenario.workspace_id == workspace.id)
-        return list(session.scalars(mine.order_by(models.Scenario.id)))
+        return list(session.scalars(workspace.rows(models.Scenario).order_by(models.Scenario.id)))
 
 
 def read(row: models.Scenario) -> Assumptions:
@@ -57,7 +55,7 @@ def save(workspace: Workspace, name: str, scenario: Assumptions, seen: str = NEW
         with workspace.writing("saved", "scenario", name) as session:
             row = _locked(session, workspace, name)
             if row is None:
-                row = models.Scenario(workspace_id=workspace.id, name=name)
+                row = models.Scenario(workspace_id=workspace.id, scope=workspace.scope.text, name=name)
                 session.add(row)
             elif row.levers != text:
                 unchanged(row, seen, f"the scenario '{name}'")
@@ -85,5 +83,4 @@ def free_name(workspace: Workspace, name: str) -> str:
 
 def _locked(session: Session, workspace: Workspace, name: str) -> models.Scenario | None:
     """The row of that name, held until the transaction ends."""
-    mine = select(models.Scenario).where(models.Scenario.workspace_id == workspace.id, models.Scenario.name == name)
-    return session.scalar(mine.with_for_update())
+    return session.scalar(workspace.rows(models.Scenario).where(models.Scenario.name == name).with_for_update())

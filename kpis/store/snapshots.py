@@ -38,13 +38,14 @@ class About:
 def listed(workspace: Workspace) -> list[models.Snapshot]:
     """The snapshots, the one with the newest data first."""
     with workspace.reading() as session:
-        mine = select(models.Snapshot).where(models.Snapshot.workspace_id == workspace.id)
-        return list(session.scalars(mine.order_by(models.Snapshot.newest.desc(), models.Snapshot.id.desc())))
+        newest = models.Snapshot.newest.desc(), models.Snapshot.id.desc()
+        return list(session.scalars(workspace.rows(models.Snapshot).order_by(*newest)))
 
 
 def kept(workspace: Workspace, fingerprint: str) -> models.Snapshot | None:
-    """The snapshot of exactly these data under these settings; None where they are not kept."""
-    return next((row for row in listed(workspace) if row.fingerprint == fingerprint), None)
+    """The snapshot of exactly these data under these settings, or of what the person sees of them; None without."""
+    marked = workspace.scope.mark
+    return next((row for row in listed(workspace) if fingerprint in (row.fingerprint, marked(row.fingerprint))), None)
 
 
 def keep(workspace: Workspace, about: About, write: Callable[[Path], None]) -> models.Snapshot:

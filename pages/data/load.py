@@ -6,7 +6,7 @@ from kpis.answers.check import check_answer
 from kpis.errors import TandemError
 from kpis.intake.defects import MERGED, rows_behind
 from kpis.intake.rejected import rejected_rows
-from ui import cards, data_columns, keeping, levers, reading, state, upload
+from ui import cards, connections, data_columns, keeping, levers, reading, state, upload
 
 
 @st.fragment
@@ -42,6 +42,7 @@ def page() -> None:
                 icon=":material/download:",
             )  # fmt: skip
             reading.offer_settings()
+    connections.draw()
     keeping.panel()
 
     cards.numbers(answer, answer, ("files", "read", "accepted", "rejected", "merged"), found.dataset.currency)
@@ -60,7 +61,7 @@ def page() -> None:
             "rejects",
             data_columns.REJECTS,
             says="Each rejected row with its line and reason; the download has its content too",
-            whole=lambda: rejected_rows(files, found.files),
+            whole=lambda: rejected_rows(files, found.files, found.dataset.settings.connection),
         )
     if len(tables["defects"]):
         cards.table(

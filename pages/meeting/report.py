@@ -27,12 +27,13 @@ def page() -> None:
 
 def take(view: levers.View) -> None:
     """A button a form; the file is made when it is asked for."""
-    found, intake, data = view.outlook, state.intake(), reading.names()
+    found, intake = view.outlook, state.intake()
+    names, kept = reading.names(), reading.kept()
     intake = unnamed(intake) if state.names_masked() else intake
     job = background.track_record(found.dataset, found.model.calendar)
 
     def made(form: Format) -> bytes:
-        return form(pack(intake, found, job.future.result(), data))
+        return form(pack(intake, found, job.future.result(), kept() or names))
 
     with st.container(border=True, key="take"):
         st.subheader("The whole pack", anchor=False)

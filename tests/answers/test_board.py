@@ -72,6 +72,16 @@ def test_sliders_that_ask_for_too_much_together_are_brought_within_reach(model, 
     assert refused > 5
 
 
+def test_rates_that_move_each_other_s_limits_more_than_once_are_brought_within_reach(model):
+    # Deals go back, so a rate brought nearer lowers the limit of one that was brought nearer before it.
+    wanted = (0.38, 0.49, 0.51, 0.62, 0.24)
+    names = ("Prospecting", "Discovery", "Evaluation", "Proposal", "Negotiation")
+    asked = Assumptions(close_rates=dict(zip(names, wanted, strict=True)))
+    held = within_reach(model.hazards, model.mix, asked, model.stages)
+    apply(model.hazards, model.mix, held, model.stages)
+    assert held.close_rates["Negotiation"] == 0.24
+
+
 def test_what_is_within_reach_is_left_alone(model, board):
     asked = to_assumptions(board, {"close_rate": 35.0, "sales_cycle": 120.0})
     assert within_reach(model.hazards, model.mix, asked, model.stages) is asked

@@ -88,6 +88,15 @@ def test_the_assist_list_gives_each_deal_what_its_blocker_calls_for(found):
     assert (table["due"] > date(2026, 8, 14)).all()
 
 
+def test_without_an_open_deal_nobody_needs_help():
+    deal = b"opportunity_id,stage,status,amount,created_at,closed_at\nA,Won,won,5,2026-02-15,2026-05-21\n"
+    data = read([("deals.csv", deal)]).dataset
+    model = fit(data)
+    answer = assists(outlook(data, model, None, record(data, model)))
+    assert answer.sentence == "No open deal carries a risk flag, so none needs help."
+    assert len(answer.tables["assists"]) == 0
+
+
 def test_edits_hold_by_deal_and_a_new_blocker_brings_its_asset(found):
     proposed = assists(found)
     table = proposed.tables["assists"]

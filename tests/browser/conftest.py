@@ -9,15 +9,16 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = (
@@ -45,17 +46,21 @@ def addresses(section: str = "") -> tuple[str, ...]:
 
 
 @contextmanager
-def serve(root: Path, log: Path) -> Iterator[str]:
-    """Run a server of its own until the block ends, and give its address."""
+def serve(root: Path, log: Path, port: int = 0, more: Sequence[str] = ()) -> Iterator[str]:
+    """Run a server of its own until the block ends, on a free port or on this one, and give its address.
+
+    ``more`` are options beside the usual ones.
+    """
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))
         port = probe.getsockname()[1]
     url = f"http://localhost:{port}"
     options = ["--server.headless", "true", "--server.port", str(port), "--server.address", "localhost"]
     options += ["--server.fileWatcherType", "none"]
     with log.open("wb") as output:
         server = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "app.py", *options],
+            [sys.executable, "-m", "streamlit", "run", "app.py", *options, *more],
             cwd=root,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -90,6 +95,15 @@ def base_url(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
     """Address of the server that the tests share; ``page.goto("/coverage")`` is relative to it."""
     with serve(root, tmp_path_factory.mktemp("server") / "log.txt") as url:
         yield url
+
+
+@pytest.fixture
+def context(context: BrowserContext) -> Iterator[BrowserContext]:
+    """What a page is opened in; a test fails when anything in it asks another machine for anything."""
+    asked: list[str] = []
+    context.on("request", lambda request: asked.append(request.url))
+    yield context
+    assert [url for url in asked if urlsplit(url).hostname not in (None, "localhost", "127.0.0.1")] == []
 
 
 @pytest.fixture

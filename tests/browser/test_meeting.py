@@ -13,7 +13,7 @@ from tests.browser.conftest import FIRST_RUN, addresses, drawn
 from tests.browser.traffic import Traffic
 
 RUN = 60_000
-FORMS = (".html", ".json", ".xlsx", ".pptx")
+FORMS = (".html", ".pdf", ".json", ".xlsx", ".pptx", ".ipynb")
 """Forms of the pack in which a text can be searched: the first two as they are, the others once they are unzipped."""
 
 

@@ -6,6 +6,8 @@ import io
 import zipfile
 from pathlib import Path
 
+from pypdf import PdfReader
+
 from tests.browser.conftest import FIRST_RUN
 
 
@@ -21,14 +23,18 @@ class Traffic:
         self.received.append(payload if isinstance(payload, bytes) else payload.encode())
 
     def download(self, button):
-        """Click the button and read the file, unzipped where it is packed."""
+        """Click the button and read the file: unzipped where it is packed, the words of a PDF."""
         with self.page.expect_download(timeout=FIRST_RUN) as download:
             button.click()
         content = Path(download.value.path()).read_bytes()
         if zipfile.is_zipfile(io.BytesIO(content)):
             with zipfile.ZipFile(io.BytesIO(content)) as packed:
                 content = b"".join(packed.read(name) for name in packed.namelist())
+        elif content.startswith(b"%PDF"):
+            words = " ".join(page.extract_text() for page in PdfReader(io.BytesIO(content)).pages)
+            content = " ".join(words.split()).encode()
         self._keep(content)
+        return content
 
     def names(self, real):
         """Which of the names are in it."""

@@ -13,13 +13,15 @@ from urllib.parse import urlencode
 import pytest
 from pyarrow import parquet
 
+from kpis.answers.connection import connection_answer
 from kpis.answers.outlook import document, outlook
 from kpis.assumptions import Assumptions
 from kpis.dataset import Dataset
 from kpis.errors import InputError
 from kpis.forecast.model import fit
 from kpis.intake import check, read
-from kpis.settings import Settings
+from kpis.intake.databases import look, proposed
+from kpis.settings import Connection, Settings
 from tests.engines.servers import SMALL_SPARK, canonical, fill
 
 Company = Callable[[str], Dataset]
@@ -232,6 +234,15 @@ def test_a_lever_never_asks_the_database(postgres, demo, monkeypatch) -> None:
     monkeypatch.setattr(type(data.engine._connection), "fetch", lambda *_: pytest.fail("a lever asked the database"))
     moved = usual.under(Assumptions(sales_cycle=1.2, new_opportunities=1.3, deal_size=0.9))
     assert document(moved)["periods"][1]["expected"] != expected
+
+
+def test_a_look_names_the_tables_of_every_schema_and_reads_no_row(postgres, demo) -> None:
+    there = look(postgres, Connection(rows=1))
+    chosen = proposed(there)
+    assert chosen["opportunities"] == f"{demo}.opportunities"
+    assert {"opportunity_id", "created_at", "amount_basis"} <= {*there[chosen["opportunities"]]}
+    answer = connection_answer("h/db", there, {"opportunities": chosen["opportunities"], "stages": f"{demo}.stages"})
+    assert answer.sentence.endswith("2 of them are chosen. They have what is needed.")
 
 
 def test_changed_rows_are_other_data(postgres, demo, change) -> None:

@@ -29,7 +29,7 @@ def main() -> None:
             text=True,
             check=False,
         )
-        examples += sum(map(int, re.findall(r"(\d+) passing examples", done.stdout)))
+        examples += sum(map(int, re.findall(r"(\d+) passing", done.stdout)))
         if done.returncode:
             sys.exit(f"{done.stdout}\nRound {rounds} with seed {seed} failed.")
         sys.stdout.write(f"round {rounds}, seed {seed}: passed; {examples} examples so far\n")

@@ -1,20 +1,19 @@
-"""Any export, any command: an exit code, a reason, and no number that is not one."""
+"""Any export, any command, in any order: an exit code, a reason, and no number that is not one."""
 
 from __future__ import annotations
 
 import json
-import math
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as search
 from hypothesis import strategies as st
-from typer.testing import CliRunner
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
-from kpis.__main__ import app
-from kpis.errors import NotEnoughData, TandemError
 from tests.fuzz.exports import EXAMPLES, companies, write
+from tests.fuzz.judge import outcome
 
 COMMANDS = {
     "check": st.just([]),
@@ -37,21 +36,7 @@ SCENARIOS = st.fixed_dictionaries(
         "close_rates": st.dictionaries(st.sampled_from(("Discovery", "Proposal", "No such stage")), st.floats(0, 1)),
     },
 )
-
-
-def no_constant(word):
-    raise AssertionError(f"{word} in a document")
-
-
-def numbers(document):
-    """Every number of a document."""
-    if isinstance(document, dict):
-        document = list(document.values())
-    if isinstance(document, list):
-        for part in document:
-            yield from numbers(part)
-    elif isinstance(document, float):
-        yield document
+FORMS = ("html", "xlsx", "pptx", "pdf", "ipynb", "json")
 
 
 @search(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
@@ -71,22 +56,58 @@ def test_a_command_ends_with_a_document_or_a_reason(company, words, as_of, scena
         if words[0] == "compare":
             (folder / "plain.json").write_text("{}", encoding="utf-8")
             words += ["--scenario", str(folder / "plain.json")]
-        done = CliRunner().invoke(app, words)
-    if isinstance(done.exception, TandemError):
-        # ``kpis.__main__.main`` makes exit codes of these, and says them.
-        assert isinstance(done.exception, NotEnoughData) or done.exception.way_out or done.exception.place
-        assert str(done.exception)
-        return
-    assert done.exit_code in (0, 2), (words, done.output, done.exception)
-    if done.exit_code:
-        assert done.stderr.strip()
-        return
-    told = json.loads(done.stdout, parse_constant=no_constant)
-    assert all(math.isfinite(value) for value in numbers(told))
-    if words[0] == "check":
-        assert all(f["read"] == f["accepted"] + f["rejected"] + f["merged"] for f in told["files"])
-    if words[0] == "forecast":
-        unknown = [p["label"] for p in told["periods"] if None in p.values()]
-        assert all(any(label in warning for warning in told["warnings"]) for label in unknown)
-        known = [(p["p10"], p["p50"], p["p90"]) for p in told["periods"] if p["p10"] is not None]
-        assert all(low <= middle <= high for low, middle, high in known)
+        outcome(words)
+
+
+class Schedule(RuleBasedStateMachine):
+    """One workspace that commands keep data in, forecast from, judge and report on."""
+
+    def __init__(self):
+        super().__init__()
+        self.scratch = tempfile.TemporaryDirectory()
+        self.folder = Path(self.scratch.name)
+        self.runs = 0
+
+    def run(self, command, *words, **options):
+        options = {"workspace": "Plan", "store": str(self.folder / "store"), **options}
+        named = [word for name, value in options.items() for word in (f"--{name}", value)]
+        return outcome([command, *words, *named])
+
+    @rule(company=companies())
+    def keep(self, company):
+        self.runs += 1
+        data = self.folder / f"data{self.runs}"
+        data.mkdir()
+        write(company, data)
+        self.run("keep", str(data))
+
+    @rule(as_of=st.sampled_from(AS_OF), saved=st.booleans(), scenario=st.none() | SCENARIOS)
+    def forecast(self, as_of, saved, scenario):
+        more = ["--save"] if saved else []
+        if scenario is not None:
+            (self.folder / "tried.json").write_text(json.dumps(scenario), encoding="utf-8")
+            more += ["--scenario", str(self.folder / "tried.json")]
+        self.run("forecast", "--json", *as_of, *more)
+
+    @rule(command=st.sampled_from(("measure", "health", "waterfall", "backtest", "ledger")))
+    def ask(self, command):
+        self.run(command, "--json")
+
+    @rule(form=st.sampled_from(FORMS))
+    def report(self, form):
+        pack = self.folder / f"pack.{form}"
+        made = self.run("report", to=str(pack))
+        assert pack.exists() or made is None
+
+    def teardown(self):
+        self.scratch.cleanup()
+
+
+@pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisWarning")
+def test_a_workspace_survives_any_schedule():
+    run_state_machine_as_test(
+        Schedule,
+        settings=search(
+            max_examples=max(EXAMPLES // 6, 1), stateful_step_count=6, suppress_health_check=list(HealthCheck)
+        ),
+    )

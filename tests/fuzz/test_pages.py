@@ -21,6 +21,7 @@ from hypothesis.stateful import (
 from streamlit.testing.v1 import AppTest
 
 from tests.fuzz.exports import EXAMPLES, companies
+from ui.reading import RUNNING
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "pages").glob("*/*.py"))
@@ -51,6 +52,8 @@ class Session(RuleBasedStateMachine):
             for name, content in company.items():
                 self.app.file_uploader[0].upload(name, content)
             self.app.run()
+            while RUNNING in self.app.session_state:
+                self.app.run()
         self.go("pages/meeting/pipeline.py")
 
     @precondition(lambda self: len(self.app.sidebar.slider))

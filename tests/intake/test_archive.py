@@ -13,6 +13,7 @@ from kpis.forecast.backtest import record
 from kpis.forecast.model import fit
 from kpis.intake import archive, read
 from kpis.settings import Settings
+from kpis.store.scope import ALL
 from tests.intake.files import rows
 
 DEALS = (
@@ -25,7 +26,7 @@ DEALS = (
 def there_and_back(intake, files, folder):
     folder.mkdir()
     archive.write(intake, files, folder)
-    return archive.read(folder)
+    return archive.read(folder, ALL)
 
 
 def without_engine(dataset):
@@ -71,7 +72,7 @@ def test_what_is_kept_is_read_by_no_rule_again(tmp_path):
     before = read([("deals.csv", DEALS.encode())])
     folder = tmp_path / "kept"
     there_and_back(before, [("deals.csv", b"other bytes")], folder)
-    after, _ = archive.read(folder)
+    after, _ = archive.read(folder, ALL)
     assert after.dataset.fingerprint == before.dataset.fingerprint
     assert rows(after, "SELECT sum(amount) FROM opportunities") == rows(before, "SELECT sum(amount) FROM opportunities")
 
@@ -83,19 +84,19 @@ def test_a_snapshot_of_an_earlier_dictionary_is_read(tmp_path):
     account["tables"]["opportunities"].append("colour")
     account["tables"]["feelings"] = ["mood"]
     (tmp_path / archive.ACCOUNT).write_text(json.dumps(account))
-    after, _ = archive.read(tmp_path)
+    after, _ = archive.read(tmp_path, ALL)
     assert rows(after, "SELECT * FROM opportunities") == rows(before, "SELECT * FROM opportunities")
 
 
 def test_a_folder_that_holds_no_snapshot(tmp_path):
     with pytest.raises(InputError, match="cannot be read"):
-        archive.read(tmp_path)
+        archive.read(tmp_path, ALL)
     archive.write(read([("deals.csv", DEALS.encode())]), [], tmp_path)
     whole = (tmp_path / "opportunities.parquet").read_bytes()
     (tmp_path / "opportunities.parquet").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InputError, match="cannot be read"):
-        archive.read(tmp_path)
+        archive.read(tmp_path, ALL)
     account = json.loads((tmp_path / archive.ACCOUNT).read_text("utf-8"))
     (tmp_path / archive.ACCOUNT).write_text(json.dumps({**account, "version": 99}))
     with pytest.raises(InputError, match="newer Tandem"):
-        archive.read(tmp_path)
+        archive.read(tmp_path, ALL)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
+import duckdb
 import pytest
 
+from kpis.engine import Embedded
 from kpis.intake import Step, Stopped, Watch, check, direct, read, reader
 from tests.intake.files import uploads
 
@@ -40,12 +43,23 @@ def test_time_left_is_what_the_pace_so_far_asks_for() -> None:
     assert Step(0.5, "").seconds_left(0.2) is None
 
 
-def test_a_stopped_reading_ends_at_its_next_step_and_leaves_nothing_open() -> None:
+def test_a_stopped_reading_ends_at_its_next_step_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engines: list[Embedded] = []
+    monkeypatch.setattr(reader, "Embedded", lambda **given: engines.append(Embedded(**given)) or engines[-1])
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     watch = Watch(lambda _, text: watch.stop() if text == "Putting the tables together" else None)
     with pytest.raises(Stopped, match="stopped"):
         read(uploads(one=deals(30)), progress=watch)
     with pytest.raises(Stopped):
         check(uploads(one=deals(30)), progress=watch)
+    assert watch.is_stopped
+    assert engines
+    for engine in engines:
+        with pytest.raises(duckdb.ConnectionException):
+            engine.execute("SELECT 1")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_statement_that_runs_is_interrupted() -> None:

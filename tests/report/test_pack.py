@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pptx
 import pytest
@@ -24,12 +26,25 @@ from kpis.report.pack import pack, unnamed
 from kpis.report.section import TEXT, Listing, Section
 from kpis.report.sections import SECTIONS
 
-MEETING = ["pipeline", "health", "coverage", "creation", "changes", "next_steps", "track_record", "check"]
+MEETING = [
+    "pipeline", "health", "coverage", "day_one", "creation", "close_months", "changes", "next_steps", "track_record",
+    "check",
+]  # fmt: skip
 
 
 def words(text):
     """The text with every run of white space as one space."""
     return re.sub(r"\s+", " ", text)
+
+
+def words_of(pdf):
+    return words(" ".join(page.extract_text() for page in PdfReader(BytesIO(pdf)).pages))
+
+
+def tables_of(slide):
+    """The tables of a slide as texts."""
+    tables = [shape.table for shape in slide.shapes if shape.has_table]
+    return [[[cell.text for cell in row.cells] for row in table.rows] for table in tables]
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +143,48 @@ def test_the_slides_open_again_with_native_charts_and_the_formulas_in_the_notes(
             assert list(charts[0].plots[0].categories) == [str(name) for name in upright.index]
             for name, column in upright.items():
                 assert drawn[name] == pytest.approx(list(column))
+
+
+def test_the_rules_of_pipeline_size_stand_beside_each_other(made, files):
+    section = next(section for section in made.sections if section.key == "day_one")
+    rules = section.answer.tables["rules"]
+    assert list(rules["rule"]) == 2 * ["Own past", "3x rule", "Inverse win rate"]
+    deck = pptx.Presentation(BytesIO(files[".pptx"]))
+    [table] = tables_of(deck.slides[1 + MEETING.index("day_one")])
+    assert [row[:2] for row in table[1:]] == [[row.period, row.rule] for row in rules.itertuples()]
+    for form in (files[".html"].decode(), words_of(files[".pdf"])):
+        assert all(rule in form for rule in rules["rule"])
+        assert section.answer.question in form
+
+
+def test_the_heat_maps_are_tables_on_a_slide_and_the_fullest_cell_the_strongest(made, files):
+    section = next(section for section in made.sections if section.key == "close_months")
+    deck = pptx.Presentation(BytesIO(files[".pptx"]))
+    slide = deck.slides[1 + MEETING.index("close_months")]
+    assert [figure.title for figure in section.figures] == ["By the close first set", "By the close set now"]
+    for figure, table in zip(section.figures, tables_of(slide), strict=True):
+        assert [[int(n) for n in row[1:]] for row in table[1:]] == figure.grid.to_numpy().tolist()
+        # as many opportunities as the answer's own table has
+        assert figure.grid.to_numpy().sum() == section.answer.tables["spread"]["opportunities"].sum()
+    shape = next(shape for shape in slide.shapes if shape.has_table)
+    r, c = np.unravel_index(section.figures[0].grid.to_numpy().argmax(), section.figures[0].grid.shape)
+    lightness = {sum(cell.fill.fore_color.rgb) for row in list(shape.table.rows)[1:] for cell in list(row.cells)[1:]}
+    assert sum(shape.table.cell(r + 1, c + 1).fill.fore_color.rgb) == min(lightness)
+
+
+@pytest.mark.skipif(not shutil.which("soffice"), reason="LibreOffice is not installed")
+def test_libreoffice_opens_slides_and_workbook_and_shows_every_answer(made, files, tmp_path):
+    for ending in (".pptx", ".xlsx"):
+        (tmp_path / f"pack{ending}").write_bytes(files[ending])
+    profile = f"-env:UserInstallation=file://{tmp_path / 'profile'}"
+    for ending in (".pptx", ".xlsx"):
+        command = ["soffice", profile, "--headless", "--convert-to", "pdf", "--outdir", str(tmp_path / ending)]
+        subprocess.run([*command, str(tmp_path / f"pack{ending}")], check=True, capture_output=True, timeout=120)
+    slides = PdfReader(tmp_path / ".pptx" / "pack.pdf").pages
+    assert len(slides) == len(made.sections) + 2
+    for page, section in zip(slides[1:-1], made.sections, strict=True):
+        assert words(section.answer.sentence) in words(page.extract_text())
+    assert words(made.headline) in words_of((tmp_path / ".xlsx" / "pack.pdf").read_bytes())
 
 
 def test_the_landing_on_the_slide_adds_up(company, made):

@@ -10,10 +10,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
 
+from kpis.assumptions import Assumptions
 from kpis.errors import InputError, StoreError
-from kpis.store import LOCAL, Place, Store, place, snapshots
+from kpis.store import LOCAL, Place, Store, ledger, place, scenarios, snapshots
+from kpis.store.database import connected
 from kpis.store.models import Base
-from kpis.store.workspace import find_or_make
+from kpis.store.scope import ALL
+from kpis.store.workspace import find, find_or_make
 from tests.store import made
 
 
@@ -115,3 +118,35 @@ def test_files_that_are_gone_are_told(workspace, somewhere):
 def test_a_bucket_that_nobody_knows(tmp_path):
     with pytest.raises(StoreError, match="cannot be reached"):
         Store.open(Place(f"sqlite:///{tmp_path}/tandem.db", "nobody://knows"))
+
+
+EARLIER = (
+    "INSERT INTO workspaces (name, made_by) VALUES ('Plan', 'local user')",
+    "INSERT INTO members (workspace_id, person, role) VALUES (1, 'local user', 'owner')",
+    "INSERT INTO scenarios (workspace_id, name, levers, saved_by, version) VALUES (1, 'Fast', '{}', 'Ana', 3)",
+    """INSERT INTO predictions (workspace_id, identity, made_on, grain, fiscal_start, currency, data, fingerprint, name,
+       assumptions, levers, method, saved_by)
+       VALUES (1, 'i', '2026-01-20', 'quarter', 1, 'USD', 'deals', 'f', 'first', '{}', 0, 'm', 'Ana')""",
+    """INSERT INTO predicted_periods (prediction_id, "window", label, starts, ends, won, expected, p10, p50, p90, verified,
+       method, quantiles) VALUES (1, 0, '2026Q1', '2026-01-01', '2026-03-31', 1, 2, 1, 2, 3, true, 'm', '[]')""",
+)
+"""What the first version may have kept."""
+
+
+def test_a_store_of_an_earlier_tandem_is_brought_up_to_date(somewhere, monkeypatch):
+    with monkeypatch.context() as then:
+        then.setattr("kpis.store.database.NEWEST", "0001")
+        old = connected(somewhere.database)
+    with old.begin() as connection:
+        for line in EARLIER:
+            connection.execute(text(line))
+    old.dispose()
+    store = Store.open(somewhere)
+    there = find(store, "Plan", LOCAL)
+    assert (there.role, there.scope) == ("owner", ALL)
+    assert [(row.name, row.levers, row.version) for row in scenarios.listed(there)] == [("Fast", "{}", 3)]
+    assert [(row.name, [period.label for period in row.periods]) for row in ledger.listed(there)] == [
+        ("first", ["2026Q1"])
+    ]
+    assert scenarios.save(there, "Slow", Assumptions()).scope == ""
+    store.engine.dispose()
