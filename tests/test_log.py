@@ -21,8 +21,9 @@ NAME = "Zebulon GmbH & Co"
 
 
 @pytest.fixture
-def record_factory():
-    """The factory of records as it is, put back after the test."""
+def record_factory(monkeypatch):
+    """The factory of records as it is, put back after the test; Streamlit hides the log of a page from its parents."""
+    monkeypatch.setattr(log.LOG, "propagate", True)
     before, hook = logging.getLogRecordFactory(), threading.excepthook
     yield
     logging.setLogRecordFactory(before)

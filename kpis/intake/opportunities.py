@@ -25,9 +25,10 @@ def make_ids(engine: Embedded) -> bool:
     if not without:
         return False
     parts = "concat_ws(' | ', coalesce(account_id, account_name), name, CAST(created_at AS VARCHAR), lead_id)"
-    engine.execute(
-        f"UPDATE {_NAME} SET opportunity_id = coalesce(nullif({parts}, ''), '|') WHERE opportunity_id IS NULL AND _why IS NULL"
-    )
+    engine.execute(f"""
+        UPDATE {_NAME} SET opportunity_id = coalesce(nullif({parts}, ''), '(unnamed) |')
+        WHERE opportunity_id IS NULL AND _why IS NULL
+    """)
     content = "hash(stage, status, amount, close_date, owner, expected_close, closed_at, won_at, lost_at)"
     engine.execute(
         f"""

@@ -246,3 +246,14 @@ def test_a_file_that_dates_some_closes_lends_no_date_to_the_others() -> None:
         "2,b,100,Won,2024-01-05,,2024-02-09,2024-03-31\n"
     )
     assert [r.reason for r in intake.files[0].rejects] == ["won, but without the day it closed"]
+
+
+def test_rows_without_id_name_and_date_have_ids_of_their_own() -> None:
+    head = "account_name,stage,amount,status,created_at,closed_at\n"
+    nameless = ",Proposal,5,open,,\n,Proposal,7,open,,\n,Proposal,5,open,,\n"
+    intake = load(deals=head + nameless + "Acme,Lost,3,lost,2024-01-05,2024-02-01\n")
+    assert rows(intake, "SELECT opportunity_id, amount FROM opportunities ORDER BY 1") == [
+        ("(unnamed) |", 5.0), ("(unnamed) | #2", 7.0), ("Acme | 2024-01-05", 3.0),
+    ]  # fmt: skip
+    # The third says the same as the first.
+    assert [(f.read, f.accepted, f.rejected, f.merged) for f in intake.files] == [(4, 3, 0, 1)]
