@@ -3,10 +3,10 @@
 import streamlit as st
 
 from kpis.answers.mapping import mapping_answer
-from ui import cards, corrections, levers, reading
+from ui import cards, corrections, levers, reading, turns
 
 
-@st.fragment
+@turns.fragment
 def page() -> None:
     """The page's body: one file at a time as an editable table, and what the last correction changed."""
     current = reading.now()

@@ -4,10 +4,10 @@ import streamlit as st
 
 from kpis.answers.definitions import definitions_answer
 from kpis.answers.reconcile import reconciler
-from ui import cards, data_columns, definitions, levers, reading, state
+from ui import cards, data_columns, definitions, levers, reading, state, turns
 
 
-@st.fragment
+@turns.fragment
 def page() -> None:
     """The page's body: the definitions, then one count under two rules, as of the day in the sidebar."""
     found = state.intake()

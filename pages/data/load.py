@@ -6,10 +6,10 @@ from kpis.answers.check import check_answer
 from kpis.errors import TandemError
 from kpis.intake.defects import MERGED, rows_behind
 from kpis.intake.rejected import rejected_rows
-from ui import cards, connections, data_columns, keeping, levers, reading, state, upload
+from ui import cards, connections, data_columns, keeping, levers, reading, state, turns, upload
 
 
-@st.fragment
+@turns.fragment
 def page() -> None:
     """The page's body: the files, and the levers last, since they wait for a model of these data."""
     found, files = state.intake(), reading.shown().files

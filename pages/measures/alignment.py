@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from ui import measures
+from ui import measures, turns
 
 
-@st.fragment
+@turns.fragment
 def page() -> None:
     """The page's body: the six measures that both teams answer for, and where their counts differ."""
     measures.family("Do sales and marketing pull in one direction?", "SIX-")

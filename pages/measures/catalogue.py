@@ -3,10 +3,10 @@
 import streamlit as st
 
 from kpis.answers.catalogue import catalogue_answer, matching
-from ui import cards, catalogue, past
+from ui import cards, catalogue, past, turns
 
 
-@st.fragment
+@turns.fragment
 def page() -> None:
     """The page's body: a search over names, definitions and formulas, and a table for each list of KPIs."""
     look = past.look_back()

@@ -1,11 +1,9 @@
 """How well do we turn opportunities into revenue? The page of closing."""
 
-import streamlit as st
-
-from ui import measures
+from ui import measures, turns
 
 
-@st.fragment
+@turns.fragment
 def page() -> None:
     """The page's body: nine measures of the funnel's end."""
     measures.family("How well do we turn opportunities into revenue?", "FUNNEL-3.")

@@ -1,11 +1,9 @@
 """Are we finding enough of the right prospects? The page of lead generation."""
 
-import streamlit as st
-
-from ui import measures
+from ui import measures, turns
 
 
-@st.fragment
+@turns.fragment
 def page() -> None:
     """The page's body: five measures of the funnel's top."""
     measures.family("Are we finding enough of the right prospects?", "FUNNEL-1.")

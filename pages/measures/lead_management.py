@@ -1,11 +1,9 @@
 """What becomes of the leads we have? The page of lead management."""
 
-import streamlit as st
-
-from ui import funnel, measures
+from ui import funnel, measures, turns
 
 
-@st.fragment
+@turns.fragment
 def page() -> None:
     """The page's body: seven measures of the funnel's middle, who leaks, and what the lead score is worth."""
     also = {"Leaks": funnel.leaks, "Lead score": funnel.scores}

@@ -1,11 +1,9 @@
 """What do the marketing manager's measures say? The page of fifteen."""
 
-import streamlit as st
-
-from ui import experiments, marketing, measures
+from ui import experiments, marketing, measures, turns
 
 
-@st.fragment
+@turns.fragment
 def page() -> None:
     """The page's body: fifteen measures for marketing managers, attribution, spend, tests and content."""
     also = {

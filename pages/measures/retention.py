@@ -1,11 +1,9 @@
 """Do customers stay, and what are they worth? The page of retention."""
 
-import streamlit as st
-
-from ui import funnel, measures
+from ui import funnel, measures, turns
 
 
-@st.fragment
+@turns.fragment
 def page() -> None:
     """The page's body: four measures of customers, what one is worth, and how much hangs on few of them."""
     also = {"Lose the top account": funnel.losing, "Customer value": funnel.worth}

@@ -1,11 +1,9 @@
 """What do the sales manager's measures say? The page of fifteen."""
 
-import streamlit as st
-
-from ui import measures
+from ui import measures, turns
 
 
-@st.fragment
+@turns.fragment
 def page() -> None:
     """The page's body: fifteen measures for sales managers."""
     measures.family("What do the sales manager's measures say?", "SALES-")

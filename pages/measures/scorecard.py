@@ -1,11 +1,9 @@
 """What do we invest in sales and marketing? The page of the investment scorecard."""
 
-import streamlit as st
-
-from ui import funnel, measures
+from ui import funnel, measures, turns
 
 
-@st.fragment
+@turns.fragment
 def page() -> None:
     """The page's body: eight measures of investment, dated benchmarks, and the company's own questionnaires."""
     also = {"Benchmarks": funnel.benchmarks, "Questionnaires": funnel.own_scores}

@@ -4,10 +4,10 @@ import streamlit as st
 
 from kpis.answers.changes import DIMENSIONS
 from kpis.charts.changes import waterfall
-from ui import cards, columns, days, levers
+from ui import cards, columns, days, levers, turns
 
 
-@st.fragment
+@turns.fragment
 def page() -> None:
     """The page's body: the levers in the sidebar, the two days, then the answer, which no lever touches."""
     view = levers.view()

@@ -9,10 +9,10 @@ from kpis.answers.words import percent
 from kpis.charts.build_up import build_up
 from kpis.charts.landing import landings
 from kpis.charts.pipeline import needed
-from ui import cards, columns, levers, steps
+from ui import cards, columns, levers, steps, turns
 
 
-@st.fragment
+@turns.fragment
 def page() -> None:
     """The page's body: the levers in the sidebar, then the answer."""
     view = levers.view()

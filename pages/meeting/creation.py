@@ -6,10 +6,10 @@ from kpis.answers.close_months import close_months
 from kpis.answers.creation import new_opportunities
 from kpis.answers.pipeline import in_short
 from kpis.charts.creation import months, pace, spread
-from ui import cards, columns, definitions, levers
+from ui import cards, columns, definitions, levers, turns
 
 
-@st.fragment
+@turns.fragment
 def page() -> None:
     """The page's body: the levers in the sidebar, then the answer."""
     view = levers.view()

@@ -6,10 +6,10 @@ from kpis.answers.explain import crm_bridge
 from kpis.answers.health import deal_health
 from kpis.answers.pipeline import in_short
 from kpis.charts.what_if import bridge
-from ui import cards, columns, deals, levers
+from ui import cards, columns, deals, levers, turns
 
 
-@st.fragment
+@turns.fragment
 def page() -> None:
     """The page's body: the levers in the sidebar, then the answer."""
     view = levers.view()

@@ -7,12 +7,12 @@ from kpis.answers.pipeline import COMPOSITIONS, in_short, pipeline_health
 from kpis.charts.chance import chance
 from kpis.charts.landing import landing
 from kpis.charts.pipeline import composition
-from ui import cards, columns, deals, levers, meeting, predictions
+from ui import cards, columns, deals, levers, meeting, predictions, turns
 
 READINGS = {"stage": "which stage?", "age": "how old?", "pushes": "how often pushed?", "segment": "which segment?"}
 
 
-@st.fragment
+@turns.fragment
 def page() -> None:
     """The page's body: the levers in the sidebar, then the answer."""
     view = levers.view()

@@ -6,10 +6,10 @@ from kpis.answers.next_steps import next_steps
 from kpis.answers.pipeline import in_short
 from kpis.report.formats import FORMATS, Format
 from kpis.report.pack import pack, unnamed
-from ui import background, cards, levers, reading, state, steps
+from ui import background, cards, levers, reading, state, steps, turns
 
 
-@st.fragment
+@turns.fragment
 def page() -> None:
     """The page's body: the levers in the sidebar, the next steps, then a button a form."""
     view = levers.view()

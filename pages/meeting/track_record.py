@@ -8,10 +8,10 @@ from kpis.answers.track_record import WINDOW_NAMES, of_window, track_record
 from kpis.charts.ledger import predicted
 from kpis.charts.track_record import calibration, chances, errors, over_time
 from kpis.forecast.contest import MODEL
-from ui import background, cards, columns, levers, predictions, workspaces
+from ui import background, cards, columns, levers, predictions, turns, workspaces
 
 
-@st.fragment
+@turns.fragment
 def page() -> None:
     """The page's body: the levers in the sidebar, then the record, which they do not touch."""
     view = levers.view()

@@ -8,12 +8,12 @@ from kpis.answers.pipeline import in_short
 from kpis.answers.what_if import Variation, goal_seek, tornado, two_levers
 from kpis.charts.what_if import bridge, pairs, side_by_side, swings
 from kpis.errors import TandemError
-from ui import cards, columns, levers, scenarios
+from ui import cards, columns, levers, scenarios, turns
 
 VIEWS = ("Compare scenarios", "What matters most", "What it takes", "Two levers")
 
 
-@st.fragment
+@turns.fragment
 def page() -> None:
     """The page's body: the levers in the sidebar, then one way to look at them."""
     view = levers.view()

@@ -98,7 +98,7 @@ def test_a_correction_changes_the_numbers_and_applies_by_itself_next_time(browse
 
 def test_a_long_reading_is_followed_and_stopped(browser, base_url, settle, tmp_path):
     file = tmp_path / "long.csv"
-    rows = "".join(f"A{n},Proposal,open,5,2024-01-05\n" for n in range(1_000_000))
+    rows = "".join(f"A{n},Proposal,open,5,2024-01-05\n" for n in range(3_000_000))
     file.write_text(f"opportunity_id,stage,status,amount,created_at\n{rows}", "utf-8")
     context = browser.new_context(base_url=base_url)
     page = context.new_page()
@@ -107,8 +107,8 @@ def test_a_long_reading_is_followed_and_stopped(browser, base_url, settle, tmp_p
     expect(heading).to_contain_text("Demo company", timeout=FIRST_RUN)
     page.locator("input[type=file]").set_input_files(file)
     reading = page.locator(".st-key-reading_now")
-    # it goes on by itself: the rows are told once the file is looked through
-    expect(reading).to_contain_text(re.compile(r"long\.csv, [\d,]+ of 1,\d{3},\d{3} rows"), timeout=60_000)
+    # it goes on by itself: the rows are told once the file is looked through, until whatever part it is at
+    expect(reading).to_contain_text(re.compile(r"[\d,]+ of \d,\d{3},\d{3} rows"), timeout=60_000)
     expect(heading).to_contain_text("Demo company")
     page.locator(".st-key-stop_reading").get_by_role("button").click()
     expect(page.get_by_test_id("stToast")).to_contain_text("Reading was stopped", timeout=30_000)
