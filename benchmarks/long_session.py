@@ -38,15 +38,12 @@ PARTS = 5
 
 def act(visitor: Visitor, rng: np.random.Generator) -> str:
     """Do one thing, and say what kind it was."""
-    sliders = [key for key, (element, _) in visitor.widgets.items() if type(element).__name__ == "Slider"]
+    sliders = visitor.sliders()
     targets = [key for key in visitor.widgets if key.startswith("target_")]
     switches = [key for key in SWITCHES if key in visitor.widgets]
     kind = rng.choice(["page", "slider", "target", "switch"], p=[0.25, 0.6, 0.1, 0.05])
     if kind == "slider" and sliders:
-        key = rng.choice(sliders)
-        slider, _ = visitor.widgets[key]
-        steps = int((slider.max - slider.min) / slider.step)
-        visitor.set(key, slider.min + slider.step * int(rng.integers(steps + 1)))
+        visitor.drag(rng.choice(sliders), rng.random())
     elif kind == "target" and targets:
         visitor.set(rng.choice(targets), float(rng.choice([0, 1e5, 1e6, 2e6, 1e7])))
     elif kind == "switch" and switches:

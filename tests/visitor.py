@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Callable, Iterable
 from http.cookiejar import CookieJar
 from typing import Any, Self
 from urllib.parse import urlencode, urljoin
-from urllib.request import HTTPCookieProcessor, Request, build_opener
+from urllib.request import HTTPCookieProcessor, HTTPSHandler, Request, build_opener
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.Common_pb2 import UploadedFileInfo
@@ -40,7 +41,8 @@ class Visitor:
         self.repeating: set[str] = set()
         self._turn, self._scripts = "", {}
         self._cookies = CookieJar()
-        self._http = build_opener(HTTPCookieProcessor(self._cookies))
+        self._trust = _unchecked() if address.startswith("https") else None
+        self._http = build_opener(HTTPCookieProcessor(self._cookies), HTTPSHandler(context=self._trust))
         self.connect()
 
     def connect(self) -> None:
@@ -50,6 +52,7 @@ class Visitor:
         self._socket: ClientConnection = connect(
             f"{self.address.replace('http', 'ws')}/_stcore/stream",
             origin=self.address,
+            ssl=self._trust,
             additional_headers={"Cookie": cookies},
             subprotocols=["streamlit", "no-token", *filter(None, [self.session])],
             max_size=None,
@@ -77,6 +80,15 @@ class Visitor:
         """Set a widget, and wait for what follows."""
         self.send(key, value)
         return self.wait()
+
+    def drag(self, key: str, share: float) -> Self:
+        """Move a slider to the step at this share of its way, and wait for what follows."""
+        slider, _ = self.widgets[key]
+        return self.set(key, slider.min + slider.step * round(share * (slider.max - slider.min) / slider.step))
+
+    def sliders(self) -> list[str]:
+        """The sliders of the page."""
+        return [key for key, (element, _) in self.widgets.items() if type(element).__name__ == "Slider"]
 
     def send(self, key: str, value: Any) -> None:
         """Set a widget and wait for nothing."""
@@ -200,3 +212,10 @@ class Visitor:
                 self.shown.append((what, text.replace("\\", "")))
             if getattr(element, "id", "").startswith("$$ID"):
                 self.widgets[element.id.split("-", 2)[2]] = element, message.delta.fragment_id
+
+
+def _unchecked() -> ssl.SSLContext:
+    """For the certificate that a test has made for itself."""
+    found = ssl.create_default_context()
+    found.check_hostname, found.verify_mode = False, ssl.CERT_NONE
+    return found
