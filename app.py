@@ -11,7 +11,7 @@ from streamlit.runtime.pages_manager import PagesManager
 # moved lever five times slower.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from ui import failures, keeping, meeting, reading, room, sign_in, state
+from ui import failures, keeping, meeting, questions, room, sign_in, state
 from ui.cards import plain, small
 
 PICTURES = Path(__file__).parent / "ui"
@@ -187,7 +187,7 @@ def frame() -> None:
             help="The data that every page shows. Load other data here.",
         )
         if page not in sections["Data"]:
-            reading.beside()
+            questions.beside()
         sign_in.account()
     keeping.say_part()
     meeting.run(page, agenda=sections["Meeting"], files=sections["Data"])

@@ -9,7 +9,7 @@ from kpis.answers.mapping import NOT_USED, changes_answer, columns_of, corrected
 from kpis.errors import TandemError
 from kpis.intake import FileReport
 from kpis.intake.corrections import choices, tables
-from ui import cards, data_columns, reading
+from ui import cards, data_columns, questions, reading
 from ui.columns import in_percent
 from ui.reading import Reading
 
@@ -51,7 +51,7 @@ def edit(current: Reading, files: pd.DataFrame) -> None:
                 _correct(current, report, table, edited)
             if st.button("Undo the last change", disabled=not current.before, icon=":material/undo:", key="undo"):
                 reading.undo(current)
-            reading.offer_settings()
+            questions.offer_settings()
 
 
 def _correct(current: Reading, report: FileReport, table: str, edited: pd.DataFrame) -> None:

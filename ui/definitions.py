@@ -13,7 +13,7 @@ from kpis.answers.outlook import Outlook
 from kpis.answers.reconcile import DEPARTMENTS, LEAD_DAYS, NAMES, Department, rule_of, shared_definition
 from kpis.errors import TandemError
 from kpis.intake import Intake
-from ui import cards, data_columns, reading
+from ui import cards, data_columns, questions, reading
 from ui.levers import GRAINS
 
 MONTHS = tuple(calendar.month_name)[1:]
@@ -106,7 +106,7 @@ def agree(found: Intake) -> None:
                 _apply({**agreed_on(found), "agreed": {"by": by.strip(), "on": on}})
             else:
                 cards.problem(TandemError("Nobody is named", way_out="Write who agrees"))
-    reading.offer_settings()
+    questions.offer_settings()
 
 
 def _apply(changes: dict[str, Any]) -> None:

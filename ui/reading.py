@@ -25,8 +25,7 @@ from kpis.report.pack import Kept
 from kpis.settings import Connection, Settings
 from kpis.store import workspace
 from ui import levers, room, state, workspaces
-from ui.cards import plain, problem
-from ui.running import Running, follow, in_short
+from ui.running import Running
 
 Files = Sequence[Upload | Path | str]
 NOW, FAILED, NEXT, RUNNING = "reading", "reading failed", "reading next", "reading running"
@@ -232,67 +231,6 @@ def show_next() -> None:
     st.rerun()
 
 
-def tell() -> None:
-    """Say how far a reading is, why the last files cannot be used, and who else changed the settings."""
-    if RUNNING in st.session_state:
-        _take() if st.session_state[RUNNING].is_done else follow(RUNNING)
-    reading = now()
-    _tell_clash(reading)
-    if reading.error:
-        problem(reading.error)
-        st.button("Leave these files", on_click=leave, icon=":material/close:", key="leave")
-
-
-def beside() -> None:
-    """In the sidebar of other pages: how far a reading is, and where it waits once it is over."""
-    if RUNNING in st.session_state:
-        in_short(RUNNING)
-
-
-def _tell_clash(reading: Reading) -> None:
-    """Ask whose settings hold where somebody else saved others meanwhile."""
-    with workspaces.told():
-        clash = workspaces.settings_clash()
-        if clash is None:
-            return
-        what, mine, theirs = clash
-        with st.container(border=True, key="settings_clash"):
-            st.markdown(f":material/warning: {plain(what)}. Yours hold in this session only.")
-            with st.container(horizontal=True):
-                if st.button("Take theirs", icon=":material/download:", key="settings_theirs"):
-                    workspaces.settle_clash(theirs)
-                    again(reading, theirs)
-                st.button(
-                    "Save mine in their place", on_click=workspaces.settle_clash, args=(mine,), key="settings_mine",
-                    icon=":material/upload:",
-                )  # fmt: skip
-
-
-def ask_dates() -> None:
-    """Ask for the order of day and month where the files do not tell, and read them again with the answer."""
-    reading = now()
-    asked = [question.partition("; set dates")[0] for file in reading.reports for question in file.questions]
-    if not asked:
-        return
-    with st.container(border=True, key="ask_dates"):
-        st.subheader("Which comes first in these dates, the day or the month?", anchor=False)
-        st.markdown("\n".join(f"* {plain(question)}" for question in asked))
-        with st.container(horizontal=True):
-            for order, example in (("day-first", "3/4 is 3 April"), ("month-first", "3/4 is March 4")):
-                if st.button(f"{order.capitalize()}: {example}", key=order):
-                    again(reading, reading.settings.revised(dates=order))
-
-
-def offer_settings() -> None:
-    """The settings in force as a file, which does the same next time."""
-    settings = now().settings
-    st.download_button(
-        "Settings file", settings.as_toml, "tandem.toml", "application/toml", key="settings", on_click="ignore",
-        icon=":material/download:", disabled=not settings.model_fields_set,
-        help="Load it together with your next export: what you set here applies by itself.",
-    )  # fmt: skip
-
-
 def _fits(files: Files) -> bool:
     """Whether there is room for these files in place of those of before; else why not is said, and they are let go."""
     try:
@@ -326,7 +264,7 @@ def _drop() -> None:
     st.session_state.pop(RUNNING, None)
 
 
-def _take() -> None:
+def take() -> None:
     """What came of the reading; before the levers are drawn, which go back to the estimates of the new data."""
     running: Running[Reading] = st.session_state.pop(RUNNING)
     try:

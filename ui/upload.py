@@ -7,7 +7,7 @@ from collections.abc import Collection
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from ui import reading, state
+from ui import questions, reading, state
 
 TYPES = ("csv", "tsv", "txt", "xlsx", "parquet", "zip", "toml")
 TEMPLATE = """\
@@ -43,7 +43,7 @@ def receive() -> None:
         elif not adds:
             reading.begin(new)
     _let_go(seen)
-    reading.tell()
+    questions.tell()
     if reading.now().error:
         st.page_link("pages/data/columns.py", label="Say what the columns are", icon=":material/view_column:")
     if not state.is_demo():

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from kpis.answers.mapping import mapping_answer
-from ui import cards, corrections, levers, reading, turns
+from ui import cards, corrections, levers, questions, reading, turns
 
 
 @turns.fragment
@@ -21,8 +21,8 @@ def page() -> None:
             "same next time, also for a file of another name with the same columns."
         )
     )
-    reading.tell()
-    reading.ask_dates()
+    questions.tell()
+    questions.ask_dates()
     if len(files):
         corrections.edit(current, files)
     corrections.changes(current)

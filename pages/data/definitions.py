@@ -4,7 +4,7 @@ import streamlit as st
 
 from kpis.answers.definitions import definitions_answer
 from kpis.answers.reconcile import reconciler
-from ui import cards, data_columns, definitions, levers, reading, state, turns
+from ui import cards, data_columns, definitions, levers, questions, reading, state, turns
 
 
 @turns.fragment
@@ -17,7 +17,7 @@ def page() -> None:
     st.title(f":gray[{answer.question}]", anchor=False)
     st.header(cards.plain(answer.sentence), anchor=False)
     st.markdown(cards.small("What you apply here holds for every page of this session, and in the settings file."))
-    reading.tell()
+    questions.tell()
     definitions.edit(found, answer.tables["stages"])
     cards.table(
         "What does each rest on?",

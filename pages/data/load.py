@@ -6,7 +6,7 @@ from kpis.answers.check import check_answer
 from kpis.errors import TandemError
 from kpis.intake.defects import MERGED, rows_behind
 from kpis.intake.rejected import rejected_rows
-from ui import cards, connections, data_columns, keeping, levers, reading, state, turns, upload
+from ui import cards, connections, data_columns, keeping, levers, questions, reading, state, turns, upload
 
 
 @turns.fragment
@@ -22,7 +22,7 @@ def page() -> None:
     st.markdown(cards.small(f"Newest day in the data: {found.dataset.newest:%d %b %Y}."))
 
     why = st.container()
-    reading.ask_dates()
+    questions.ask_dates()
     left, right = st.columns(2)
     with left.container(border=True, height="stretch"):
         st.subheader("Load your own", anchor=False)
@@ -41,7 +41,7 @@ def page() -> None:
                 "Template", upload.TEMPLATE, "opportunities.csv", "text/csv", key="template", on_click="ignore",
                 icon=":material/download:",
             )  # fmt: skip
-            reading.offer_settings()
+            questions.offer_settings()
     connections.draw()
     keeping.panel()
 
