@@ -22,8 +22,12 @@ NAME = "Zebulon GmbH & Co"
 
 @pytest.fixture
 def record_factory(monkeypatch):
-    """The factory of records as it is, put back after the test; Streamlit hides the log of a page from its parents."""
+    """The factory of records as it is, put back after the test.
+
+    In the same process Streamlit keeps the log from its parents, and import-linter switches it off.
+    """
     monkeypatch.setattr(log.LOG, "propagate", True)
+    monkeypatch.setattr(log.LOG, "disabled", False)
     before, hook = logging.getLogRecordFactory(), threading.excepthook
     yield
     logging.setLogRecordFactory(before)
