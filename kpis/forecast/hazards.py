@@ -128,55 +128,51 @@ def fit_hazards(
         True leaves out calendar and classes: with one-day bins, no prior and an infinite half-life this is
         the Aalen-Johansen estimate.
     """
-    n, k = len(stints.stages), len(exposure.edges)
-    at = exposure.stage[exposure.spell] * k + exposure.bin
-    deal_of_row = exposure.deal[exposure.spell]
+    n, k, deals = len(stints.stages), len(exposure.edges), len(stints.deals)
     days = exposure.days
     phase = phase_of(days, calendar)
+    every = np.ones(len(days))
     decay = 0.5 ** ((stints.today - days) / half_life)
-    lately = exposure.between(decay)
 
     ended = exposure.cause >= 0
-    exit_weight = decay[exposure.exit - exposure.first_day - 1] * ended if len(days) else np.zeros(0)
+    exit_day = exposure.exit - exposure.first_day - 1
     events = np.zeros((n, n + 2, k))
-    np.add.at(events, (exposure.stage[ended], exposure.cause[ended], exposure.exit_bin[ended]), exit_weight[ended])
+    hit = (exposure.stage[ended], exposure.cause[ended], exposure.exit_bin[ended])
+    np.add.at(events, hit, decay[exit_day[ended]])
 
     is_won, is_lost = exposure.cause == n, exposure.cause == n + 1
-    observed_forward = np.bincount(exposure.deal[ended & ~is_lost], minlength=len(stints.deals)).astype(float)
-    observed_lost = np.bincount(exposure.deal[is_lost], minlength=len(stints.deals)).astype(float)
+    observed_forward = np.bincount(exposure.deal[ended & ~is_lost], minlength=deals).astype(float)
+    observed_lost = np.bincount(exposure.deal[is_lost], minlength=deals).astype(float)
     found = [] if plain else covariates(stints.deals, observed_forward + observed_lost, stints.today)
     ratios = [(np.ones(len(c.labels)), np.ones(len(c.labels))) for c in found]
     calendar_won, calendar_lost = np.ones(PHASES), np.ones(PHASES)
-    forward, losing = np.ones(len(stints.deals)), np.ones(len(stints.deals))
+
+    def at_risk() -> tuple[np.ndarray, np.ndarray]:
+        return exposure.at_risk(forward[exposure.deal]), exposure.at_risk(losing[exposure.deal])
 
     def rates() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        def person_days(factor: np.ndarray, *spans: np.ndarray) -> list[np.ndarray]:
-            of_row = factor[deal_of_row]
-            # bincount of nothing counts in whole numbers
-            return [np.bincount(at, of_row * span, n * k).astype(float).reshape(n, k) for span in spans]
-
-        x_won, x_move = person_days(forward, exposure.between(decay * calendar_won[phase]), lately)
-        (x_lost,) = person_days(losing, exposure.between(decay * calendar_lost[phase]))
+        x_move = np.broadcast_to((going @ decay)[:, None], (n, n, k))
         return (
-            smooth(events[:, n], x_won, prior_events),
-            smooth(events[:, :n], np.broadcast_to(x_move[:, None], (n, n, k)), prior_events),
-            smooth(events[:, n + 1], x_lost, prior_events),
+            smooth(events[:, n], going @ (decay * calendar_won[phase]), prior_events),
+            smooth(events[:, :n], x_move, prior_events),
+            smooth(events[:, n + 1], leaving @ (decay * calendar_lost[phase]), prior_events),
         )
 
+    def due(*parts: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+        return np.bincount(exposure.deal, exposure.due(*parts), deals)
+
+    forward, losing = np.ones(deals), np.ones(deals)
+    going, leaving = at_risk()
     won, move, lost = rates()
     for _ in range(0 if plain else ALTERNATIONS):
-        calendar_won = _calendar(exposure, phase, won.ravel()[at] * forward[deal_of_row], is_won)
-        calendar_lost = _calendar(exposure, phase, lost.ravel()[at] * losing[deal_of_row], is_lost)
-        on_row = won.ravel()[at] * exposure.between(calendar_won[phase]) + move.sum(1).ravel()[at] * (
-            exposure.until - exposure.since
-        )
-        due_forward = np.bincount(deal_of_row, on_row, len(stints.deals))
-        due_lost = np.bincount(
-            deal_of_row, lost.ravel()[at] * exposure.between(calendar_lost[phase]), len(stints.deals)
-        )
+        calendar_won = _calendar(phase, np.tensordot(won, going), phase[exit_day[is_won]])
+        calendar_lost = _calendar(phase, np.tensordot(lost, leaving), phase[exit_day[is_lost]])
+        due_forward = due((won, calendar_won[phase]), (move.sum(1), every))
+        due_lost = due((lost, calendar_lost[phase]))
         backfit(found, observed_forward, due_forward, [r[0] for r in ratios])
         backfit(found, observed_lost, due_lost, [r[1] for r in ratios])
         forward, losing = _of_deals(found, ratios, 0), _of_deals(found, ratios, 1)
+        going, leaving = at_risk()
         won, move, lost = rates()
 
     deal_class = classify(forward, losing)
@@ -186,6 +182,7 @@ def fit_hazards(
     if not plain and len(deal_class):
         # The recursion knows classes only, so the baseline must be the one that goes with their mean ratios.
         forward, losing = class_forward[deal_class], class_losing[deal_class]
+        going, leaving = at_risk()
         won, move, lost = rates()
     return Hazards(
         won, lost, move, calendar_won, calendar_lost, class_forward, class_losing, deal_class,
@@ -193,12 +190,19 @@ def fit_hazards(
     )  # fmt: skip
 
 
-def _calendar(exposure: Exposure, phase: np.ndarray, rate: np.ndarray, hit: np.ndarray) -> np.ndarray:
-    """Observed over expected exits by phase, shrunk, with mean 1 over the expected exits."""
-    expected = np.bincount(phase, exposure.daily(rate), PHASES)
-    observed = np.bincount(phase[exposure.exit[hit] - exposure.first_day - 1], minlength=PHASES)
-    factor = (observed + CALENDAR_SHRINKAGE) / (expected + CALENDAR_SHRINKAGE)
-    level = (factor * expected).sum() / expected.sum() if expected.sum() > 0 else 1.0
+def _calendar(phase: np.ndarray, expected: np.ndarray, exits: np.ndarray) -> np.ndarray:
+    """Observed over expected exits by phase, shrunk, with mean 1 over the expected exits.
+
+    Parameters
+    ----------
+    phase, expected
+        Of each day: its phase, and the exits that the hazards expect on it.
+    exits
+        Phase of each exit.
+    """
+    due = np.bincount(phase, expected, PHASES)
+    factor = (np.bincount(exits, minlength=PHASES) + CALENDAR_SHRINKAGE) / (due + CALENDAR_SHRINKAGE)
+    level = (factor * due).sum() / due.sum() if due.sum() > 0 else 1.0
     return factor / level
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from math import prod
 
 import numpy as np
 
@@ -26,65 +28,90 @@ def bin_of(days: np.ndarray, edges: np.ndarray = EDGES) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Exposure:
-    """Person-days and events, at the grain of a spell and an age bin.
+    """Who is at risk when, and how it ended: one entry a spell, counted on demand by stage, age bin and day.
 
-    A spell entered on day e is at risk on the days e+1, e+2, ...; on day e+1+u it has been u days in
-    stage. Row r of the exposure covers the days (``low[r]``, ``high[r]``] of spell ``spell[r]``, all
-    of them in age bin ``bin[r]``; kept as days after ``first_day``, since every sum over days asks for them so.
+    A spell entered on day e is at risk on the days e+1, e+2, ..., exit; on day e+1+u it has been u days in stage.
+    Nobody is at risk up to ``first_day``. Only the bounds of a spell are kept: the days between them, and the bins
+    they lie in, are the same for all spells of one stage, entry and last bin, so they are worked out once for all.
 
     Parameters
     ----------
-    deal, stage
-        Of each spell.
+    deal, stage, entry
+        Of each spell; an entry so early that the last age bin began before ``first_day`` stands at the least
+        that has it.
+    exit, exit_bin
+        Last day at risk, and its age bin.
     cause
         Of each spell's exit; -1 where it has not ended by today or its exit is not counted.
-    exit, exit_bin
-        Day and age bin of the exit.
-    spell, bin, since, until
-        The rows of exposure; ``since`` and ``until`` are ``low`` and ``high`` in days after ``first_day``.
-    first_day
-        The first day at risk anywhere less one: origin for cumulated daily weights.
+    stages
+        How many there are.
     """
 
     deal: np.ndarray
     stage: np.ndarray
-    cause: np.ndarray
+    entry: np.ndarray
     exit: np.ndarray
     exit_bin: np.ndarray
-    spell: np.ndarray
-    bin: np.ndarray
-    since: np.ndarray
-    until: np.ndarray
+    cause: np.ndarray
+    stages: int
     first_day: int
     today: int
     edges: np.ndarray
-
-    @property
-    def low(self) -> np.ndarray:
-        """Of each row: the day before its first."""
-        return self.since + self.first_day
-
-    @property
-    def high(self) -> np.ndarray:
-        """Of each row: its last day."""
-        return self.until + self.first_day
 
     @property
     def days(self) -> np.ndarray:
         """The days at risk, first_day+1 ... today."""
         return np.arange(self.first_day + 1, self.today + 1)
 
-    def between(self, weight: np.ndarray) -> np.ndarray:
-        """Sum of a daily weight (one value for each of ``days``) over each row's days."""
-        cumulated = np.append(0.0, np.cumsum(weight))
-        return cumulated[self.until] - cumulated[self.since]
+    def at_risk(self, weight: np.ndarray) -> np.ndarray:
+        """Sum of a weight per spell over those at risk: (stages, bins, ``days``)."""
+        began, ended = (np.bincount(at, weight, prod(self._shape)).reshape(self._shape) for at in self._at)
+        reached = began[:, ::-1].cumsum(axis=1)[:, ::-1]
+        step = -ended
+        for k, edge in enumerate(self.edges[self.edges < self._shape[-1]]):
+            here = slice(None), k, slice(edge, None)
+            entered = reached[:, k, : self._shape[-1] - edge]
+            step[here] += entered
+            if k:
+                step[:, k - 1, edge:] -= entered
+        return step.cumsum(axis=2)[:, :, self.first_day - self._origin : self.today - self._origin]
 
-    def daily(self, rate: np.ndarray) -> np.ndarray:
-        """Sum over the rows at risk on each of ``days`` of a rate per row: the inverse of ``between``."""
-        size = self.today - self.first_day + 1
-        starts = np.bincount(self.since, rate, size)
-        ends = np.bincount(self.until, rate, size)
-        return np.cumsum(starts - ends)[:-1]
+    def due(self, *parts: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+        """(spells,) sum over a spell's days at risk of hazard x weight of the day.
+
+        Parameters
+        ----------
+        parts
+            Hazards (stages, bins) and weights (``days``,), added up.
+        """
+        on_entry, on_exit = np.zeros(self._shape), np.zeros(self._shape)
+        last = self._shape[-1] - 1
+        since = np.minimum(np.arange(last + 1) + np.append(self.edges, last)[:, None], last)
+        for hazard, weight in parts:
+            summed = np.zeros(last + 1)
+            summed[last - len(weight) + 1 :] = np.cumsum(weight)
+            at_edge = summed[since]
+            whole = hazard[:, :, None] * np.diff(at_edge, axis=0)
+            on_entry += whole.cumsum(axis=1) - whole - hazard[:, :, None] * at_edge[:-1]
+            on_exit += hazard[:, :, None] * summed
+        at_entry, at_exit = self._at
+        return on_entry.ravel()[at_entry] + on_exit.ravel()[at_exit]
+
+    @cached_property
+    def _origin(self) -> int:
+        """The first day of the axis on which spells are counted."""
+        return int(self.entry.min(initial=self.first_day))
+
+    @cached_property
+    def _shape(self) -> tuple[int, int, int]:
+        """Stages, bins, days from ``_origin`` to today."""
+        return self.stages, len(self.edges), self.today - self._origin + 1
+
+    @cached_property
+    def _at(self) -> tuple[np.ndarray, np.ndarray]:
+        """Of each spell its cell by stage, last bin and day of entry, and by stage, last bin and day of exit."""
+        cell = (self.stage * len(self.edges) + self.exit_bin) * self._shape[-1] - self._origin
+        return cell + self.entry, cell + self.exit
 
 
 def atoms(stints: Stints) -> np.ndarray:
@@ -108,7 +135,7 @@ def first_seen(stints: Stints) -> int:
 
 
 def expose(stints: Stints, edges: np.ndarray = EDGES) -> Exposure:
-    """Cut every spell into age bins.
+    """What every spell adds to the days at risk.
 
     Deals that closed at once are left out. Exits at or before the first day on which one could be seen are dropped and
     exposure counts from there on, because a spell that ended earlier would not be in the data.
@@ -119,26 +146,15 @@ def expose(stints: Stints, edges: np.ndarray = EDGES) -> Exposure:
     end = np.minimum(spells["exit"].to_numpy(), stints.today)
     seen = end > start
     spells, entry, start, end = spells[seen], entry[seen], start[seen], end[seen]
-    exit_ = spells["exit"].to_numpy()
-    cause = np.where(exit_ <= stints.today, spells["cause"].to_numpy(), -1)
-
-    first, last = bin_of(start - entry, edges), bin_of(end - 1 - entry, edges)
-    rows = last - first + 1
-    spell = np.repeat(np.arange(len(entry)), rows)
-    bins = np.arange(rows.sum()) - np.repeat(rows.cumsum() - rows, rows) + first[spell]
-    opens = entry[spell] + edges[bins]
-    closes = entry[spell] + np.append(edges[1:], NEVER)[bins]
-    first_day = int(start.min()) if len(start) else stints.today
+    first_day = int(start.min(initial=stints.today))
     return Exposure(
         deal=spells["deal"].to_numpy(),
         stage=spells["stage"].to_numpy(),
-        cause=cause,
+        entry=np.maximum(entry, first_day - edges[-1]),
         exit=end,
-        exit_bin=last,
-        spell=spell,
-        bin=bins,
-        since=np.maximum(opens, start[spell]) - first_day,
-        until=np.minimum(closes, end[spell]) - first_day,
+        exit_bin=bin_of(end - 1 - entry, edges),
+        cause=np.where(spells["exit"].to_numpy() <= stints.today, spells["cause"].to_numpy(), -1),
+        stages=len(stints.stages),
         first_day=first_day,
         today=stints.today,
         edges=edges,

@@ -180,7 +180,7 @@ def test_hazards_of_a_known_company_are_recovered(history):
 
 def _mean_rhythm(exposure, rhythm: np.ndarray, calendar: Calendar) -> float:
     """Level that the model's factors, which have mean 1 over the exposure, leave in the hazards."""
-    at_risk = exposure.daily(np.ones(len(exposure.low)))
+    at_risk = exposure.at_risk(np.ones(len(exposure.deal))).sum((0, 1))
     return float((at_risk * rhythm[phase_of(exposure.days, calendar)]).sum() / at_risk.sum())
 
 
@@ -197,8 +197,7 @@ def test_calendar_factors_are_recovered_and_have_mean_one(history):
         ratio = np.log(est / true)
         assert (np.abs(ratio - np.average(ratio, weights=events)) < 4 / np.sqrt(events) + 0.03).all()
     # Mean 1 over the expected exits: the calendar moves wins within the year and adds none.
-    at = exposure.stage[exposure.spell] * len(EDGES) + exposure.bin
-    due = exposure.daily(hazards.won.ravel()[at] * hazards.forward[hazards.deal_class[exposure.deal[exposure.spell]]])
+    due = np.tensordot(hazards.won, exposure.at_risk(hazards.forward[hazards.deal_class[exposure.deal]]))
     share = np.bincount(phase_of(exposure.days, calendar), due, PHASES)
     assert (share * hazards.calendar_won).sum() / share.sum() == pytest.approx(1, abs=0.01)
 
@@ -208,21 +207,17 @@ def test_expected_exits_equal_those_observed(history):
     _, calendar, found = history
     exposure = expose(found)
     hazards = fit_hazards(found, exposure, calendar, half_life=np.inf)
-    at = exposure.stage[exposure.spell] * len(EDGES) + exposure.bin
-    of_class = hazards.deal_class[exposure.deal[exposure.spell]]
+    of_class = hazards.deal_class[exposure.deal]
     rhythm = phase_of(exposure.days, calendar)
+    going, leaving = (exposure.at_risk(ratio[of_class]) for ratio in (hazards.forward, hazards.losing))
     for stage in (0, 1):
-        here = exposure.stage[exposure.spell] == stage
-        for cause, rate in (
-            (2, hazards.won.ravel()[at] * hazards.forward[of_class] * exposure.between(hazards.calendar_won[rhythm])),
-            (3, hazards.lost.ravel()[at] * hazards.losing[of_class] * exposure.between(hazards.calendar_lost[rhythm])),
-            (
-                1 - stage,
-                hazards.move[:, 1 - stage].ravel()[at] * hazards.forward[of_class] * (exposure.high - exposure.low),
-            ),
+        for cause, due in (
+            (2, hazards.won[stage] @ going[stage] @ hazards.calendar_won[rhythm]),
+            (3, hazards.lost[stage] @ leaving[stage] @ hazards.calendar_lost[rhythm]),
+            (1 - stage, (hazards.move[stage, 1 - stage] @ going[stage]).sum()),
         ):
             observed = ((exposure.stage == stage) & (exposure.cause == cause)).sum()
-            assert rate[here].sum() == pytest.approx(observed, rel=0.02)
+            assert due == pytest.approx(observed, rel=0.02)
 
 
 def test_old_exits_fade_with_the_half_life():

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kpis.forecast.spells import EDGES, atom_shares, atoms, bin_of, expose, first_seen
+from kpis.forecast.spells import EDGES, Exposure, atom_shares, atoms, bin_of, expose, first_seen
 from kpis.pipeline.stints import LOST, WON, Stints
 from tests.forecast.made import made, one_stage
 
@@ -33,14 +33,10 @@ def by_day(stints: Stints) -> Counter:
     return found
 
 
-def from_rows(stints: Stints) -> Counter:
-    """The same from the rows of ``expose``; visits are numbered as those that have exposure."""
-    exposure = expose(stints)
-    found: Counter = Counter()
-    for spell, k, low, high in zip(exposure.spell, exposure.bin, exposure.low, exposure.high, strict=True):
-        for day in range(low + 1, high + 1):
-            found[spell, day, k] += 1
-    return found
+def counted(exposure: Exposure, spell: int) -> Counter:
+    """(day at risk, age bin) of one spell, from the table of those at risk."""
+    table = exposure.at_risk((np.arange(len(exposure.deal)) == spell).astype(float))[exposure.stage[spell]]
+    return Counter({(int(exposure.days[d]), int(k)): int(table[k, d]) for k, d in np.argwhere(table)})
 
 
 LIVES = st.lists(
@@ -54,23 +50,24 @@ LIVES = st.lists(
 def test_exposure_is_that_of_a_loop_over_days(lives: list, today: int):
     seen = [(c, None if e is None or c + e > today else c + e, o) for c, e, o in lives if c <= today]
     stints = one_stage(seen or [(0, None, 1)], today=today)
-    truth, got = by_day(stints), from_rows(stints)
-    renumbered = {visit: k for k, visit in enumerate(sorted({key[0] for key in truth}))}
-    assert got == Counter({(renumbered[v], day, k): n for (v, day, k), n in truth.items()})
+    truth, exposure = by_day(stints), expose(stints)
+    visits = sorted({visit for visit, _, _ in truth})
+    assert len(exposure.deal) == len(visits)
+    for spell, visit in enumerate(visits):
+        assert counted(exposure, spell) == Counter({(d, k): n for (v, d, k), n in truth.items() if v == visit})
 
-    exposure = expose(stints)
-    weight = np.random.default_rng(0).random(len(exposure.days))
-    of_day = dict(zip(exposure.days, weight, strict=True))
-    for row in range(len(exposure.low)):
-        days = range(exposure.low[row] + 1, exposure.high[row] + 1)
-        assert exposure.between(weight)[row] == pytest.approx(sum(of_day[d] for d in days), abs=1e-9)
-    rate = np.random.default_rng(1).random(len(exposure.low))
-    at_risk = [
-        sum(r for r, low, high in zip(rate, exposure.low, exposure.high, strict=True) if low < day <= high)
-        for day in exposure.days
-    ]
-    assert exposure.daily(rate) == pytest.approx(at_risk, abs=1e-9)
-    assert (exposure.daily(rate) * weight).sum() == pytest.approx((rate * exposure.between(weight)).sum(), abs=1e-9)
+    rng = np.random.default_rng(0)
+    factor, hazard, other = rng.random(len(visits)), rng.random((1, len(EDGES))), rng.random((1, len(EDGES)))
+    of_day, of_other = (dict(zip(exposure.days, rng.random(len(exposure.days)), strict=True)) for _ in range(2))
+    at_risk = np.zeros((1, len(EDGES), len(exposure.days)))
+    due = np.zeros(len(visits))
+    for visit, day, k in truth:
+        spell = visits.index(visit)
+        at_risk[0, k, day - exposure.first_day - 1] += factor[spell]
+        due[spell] += hazard[0, k] * of_day[day] + other[0, k] * of_other[day]
+    assert exposure.at_risk(factor) == pytest.approx(at_risk, abs=1e-9)
+    parts = [(table, np.array([*weights.values()])) for table, weights in ((hazard, of_day), (other, of_other))]
+    assert exposure.due(*parts) == pytest.approx(due, abs=1e-9)
 
 
 def test_exits_lie_in_the_bin_of_their_last_day_at_risk():
@@ -80,10 +77,9 @@ def test_exits_lie_in_the_bin_of_their_last_day_at_risk():
     assert list(exposure.deal) == [1, 2, 3]
     assert list(exposure.cause) == [1, 2, -1]
     assert list(EDGES[exposure.exit_bin]) == [4, 7, 15]
-    days = {
-        (d, int(EDGES[k])): h - lo
-        for d, k, lo, h in zip(exposure.deal[exposure.spell], exposure.bin, exposure.low, exposure.high, strict=True)
-    }
+    days = Counter(
+        (int(exposure.deal[spell]), int(EDGES[k])) for spell in range(3) for _, k in counted(exposure, spell).elements()
+    )
     # Deal 1: days 3-4 at ages 2-3, days 5-7 at ages 4-6. Deal 3 (entry 3): days 4 ... 20 at ages 0 ... 16.
     assert days == {
         (1, 2): 2, (1, 4): 3, (2, 2): 2, (2, 4): 3, (2, 7): 1,
@@ -102,7 +98,7 @@ def test_left_truncation_drops_exits_up_to_the_first_seen():
     assert first_seen(stints) == 30
     # Only deal 1's stay in B lies after day 30.
     assert list(exposure.deal) == [1]
-    assert (exposure.high - exposure.low).sum() == 10
+    assert counted(exposure, 0).total() == 10
     assert list(exposure.cause) == [3]
 
 
@@ -112,7 +108,7 @@ def test_nothing_is_seen_before_the_history_begins():
     visits = [(0, "A", 0, 20, "lost"), (1, "A", 0, 60, "won")]
     exposure = expose(made(deals, visits, today=80, stages=("A", "B"), history_start=50))
     assert list(exposure.deal) == [1]
-    assert (exposure.high - exposure.low).sum() == 10
+    assert counted(exposure, 0).total() == 10
     assert exposure.first_day == 50
 
 
@@ -140,8 +136,8 @@ def test_deals_closed_at_once_leave_the_exposure_and_become_shares():
 @pytest.mark.parametrize("lives", [[(0, None, 1)], [(5, 5, 1)], [(0, 1, 2), (3, None, 1)]])
 def test_no_exposure_without_a_close(lives: list):
     exposure = expose(one_stage(lives, today=20))
-    assert len(exposure.low) == 0
-    assert exposure.daily(np.zeros(0)).sum() == 0
+    assert len(exposure.deal) == 0
+    assert exposure.at_risk(np.zeros(0)).sum() == 0
 
 
 def test_bins_hold_their_first_day_and_not_the_next_bins():
