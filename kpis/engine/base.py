@@ -18,9 +18,11 @@ import pyarrow as pa
 
 from kpis.errors import AssumptionError
 
-Type = Literal["int", "float", "text", "category"]
+Type = Literal["int", "day", "float", "text", "category"]
+"""Of a column that leaves the engine; a day is a whole number of 32 bits, also where it counts something small."""
+
+_NUMBERS = {"int": "int64", "day": "int32", "float": "double"}
 _Made = TypeVar("_Made")
-_PANDAS = {"int": "int64", "float": "float64", "text": "str", "category": "category"}
 
 REMEMBERED = 4
 """How many of the latest intermediate results an engine keeps: with copies of the largest tables they cost memory."""
@@ -204,7 +206,7 @@ class Cursor:
 def collect(frame: nw.LazyFrame, schema: Mapping[str, Type]) -> pd.DataFrame:
     """Fetch the columns of ``schema``, cast to its types: the one place where rows leave the engine.
 
-    ``int`` columns must hold no null (fill them in the query); ``float`` turns null into NaN.
+    ``int`` and ``day`` columns must hold no null (fill them in the query); ``float`` turns null into NaN.
     """
     return _typed(_narrowed(frame, schema).collect("pyarrow").to_native(), schema)
 
@@ -219,10 +221,13 @@ def _typed(native: pa.Table, schema: Mapping[str, Type]) -> pd.DataFrame:
     columns = {}
     for name, kind in schema.items():
         column = native.column(name)
+        # of a table of millions of rows each column goes as its copy comes
+        native = native.drop_columns(name)
         if kind == "category":
             columns[name] = column.cast("string").dictionary_encode().to_pandas()
         elif kind == "text":
             columns[name] = column.cast("string").to_pandas().astype("str")
         else:
-            columns[name] = column.cast("double" if kind == "float" else "int64").to_pandas().astype(_PANDAS[kind])
-    return pd.DataFrame(columns)
+            columns[name] = column.cast(_NUMBERS[kind]).to_pandas()
+        del column
+    return pd.DataFrame(columns, copy=False)

@@ -74,14 +74,14 @@ class Stints:
 
 _DIMENSIONS = ("stage", "owner", "team", "segment", "region", "source", "product", "type")
 _DEAL: dict[str, Type] = {
-    "opportunity_id": "text", "opportunity_n": "int", "created": "int", "closed": "int", "outcome": "int",
+    "opportunity_id": "text", "opportunity_n": "int", "created": "day", "closed": "day", "outcome": "day",
     "amount": "float", "first_amount": "float", "list_price": "float", "amount_basis": "category",
-    "expected_close": "int", "last_activity": "int", "pushes": "int", "probability": "float",
+    "expected_close": "day", "last_activity": "day", "pushes": "day", "probability": "float",
     "forecast_category": "category", **dict.fromkeys(_DIMENSIONS, "category"),
 }  # fmt: skip
 _VISIT: dict[str, Type] = {
-    "opportunity_n": "int", "stage": "category", "next_stage": "category", "entry": "int", "next_day": "int",
-    "first": "int", "amount": "float",
+    "opportunity_n": "int", "stage": "category", "next_stage": "category", "entry": "day", "next_day": "day",
+    "first": "day", "amount": "float",
 }  # fmt: skip
 
 
@@ -142,7 +142,8 @@ def deals_frame(dataset: Dataset) -> nw.LazyFrame:
 
 def _deals(dataset: Dataset) -> tuple[pd.DataFrame, tuple[int, float], pd.DataFrame]:
     """One row a deal, count and amount of the open ones without a creation date, and all bookings."""
-    deals = collect(deals_frame(dataset), _DEAL).sort_values(["created", "opportunity_n"], ignore_index=True)
+    deals = collect(deals_frame(dataset), _DEAL)
+    deals = deals.iloc[_in_order(deals["created"], deals["opportunity_n"])].reset_index(drop=True)
     dated = deals["created"] < NEVER
     still_open = ~dated & (deals["outcome"] == OPEN)
     undated = int(still_open.sum()), float(deals.loc[still_open, "amount"].sum())
@@ -207,42 +208,46 @@ def _shape(rows: pd.DataFrame, deals: pd.DataFrame, table: pd.DataFrame) -> tupl
 
     def codes(column: str) -> np.ndarray:
         categories = [code.get(name, -1) for name in rows[column].cat.categories]
-        return np.append(categories, -1).astype(np.int64)[rows[column].cat.codes.to_numpy()]
+        return np.append(categories, -1).astype(np.int32)[rows[column].cat.codes.to_numpy()]
 
     of_deal, of_row = deals["opportunity_n"].to_numpy(), rows["opportunity_n"].to_numpy()
-    deal = np.full(max(of_deal.max(initial=0), of_row.max(initial=0)) + 1, -1)
+    deal = np.full(max(of_deal.max(initial=0), of_row.max(initial=0)) + 1, -1, dtype=np.int32)
     deal[of_deal] = np.arange(len(deals))
     deal = deal[of_row]
-    spells = pd.DataFrame(
-        {
-            "deal": deal, "stage": codes("stage"), "entry": rows["entry"], "exit": rows["next_day"],
-            "cause": codes("next_stage"), "amount": rows["amount"], "first": rows["first"],
-        }
-    )  # fmt: skip
-    spells = spells[deal >= 0]
-    created = deals["created"].to_numpy()[spells["deal"]]
-    closed = deals["closed"].to_numpy()[spells["deal"]]
-    outcome = deals["outcome"].to_numpy()[spells["deal"]]
-    entry = np.where(spells["first"] == 1, created, np.maximum(spells["entry"], created))
-    ended = closed <= spells["exit"]
-    spells["entry"] = entry
-    spells["exit"] = np.minimum(spells["exit"], closed)
-    spells["cause"] = np.where(ended & (closed < NEVER), len(names) + outcome - WON, spells["cause"])
+    # One more row for what belongs to no deal
+    created, closed, outcome = (np.pad(deals[name], (0, 1))[deal] for name in ("created", "closed", "outcome"))
+    entry, next_day = rows["entry"].to_numpy(), rows["next_day"].to_numpy()
+    entry = np.where(rows["first"] == 1, created, np.maximum(entry, created))
+    stage, cause = codes("stage"), codes("next_stage")
+    cause = np.where((closed <= next_day) & (closed < NEVER), len(names) + outcome - WON, cause)
+    exit_ = np.minimum(next_day, closed)
     # A visit that begins on the day the deal closes, or on the day of the next move, has no night of its own.
-    keep = (spells["stage"] < len(names)) & (entry < closed) & (entry < spells["exit"])
-    columns = ["deal", "stage", "entry", "exit", "cause", "amount"]
-    spells = spells.loc[keep, columns]
-    spells = pd.concat([spells, _without_visits(deals, spells["deal"], code, len(names))])
-    spells = spells.sort_values(["deal", "entry"], ignore_index=True)
+    keep = (deal >= 0) & (stage < len(names)) & (entry < exit_)
+    visited = {
+        "deal": deal, "stage": stage, "entry": entry, "exit": exit_, "cause": cause, "amount": rows["amount"].to_numpy()
+    }  # fmt: skip
+    visited = {name: values[keep] for name, values in visited.items()}
+    others = _without_visits(deals, visited["deal"], code, len(names))
+    spells = {name: np.concatenate([values, others[name].to_numpy(values.dtype)]) for name, values in visited.items()}
+    order = _in_order(spells["deal"], spells["entry"])
+    spells = {name: values[order] for name, values in spells.items()}
     # Status beats stage: an open deal whose last recorded stage is a closing one stays where it was before.
-    last = ~spells["deal"].duplicated(keep="last") & (deals["outcome"].to_numpy()[spells["deal"]] == OPEN)
-    spells.loc[last, "exit"], spells.loc[last, "cause"] = NEVER, -1
-    return stages, spells
+    last = np.append(spells["deal"][1:] != spells["deal"][:-1], True)[: len(order)]
+    last &= deals["outcome"].to_numpy()[spells["deal"]] == OPEN
+    spells["exit"][last], spells["cause"][last] = NEVER, -1
+    return stages, pd.DataFrame(spells)
 
 
-def _without_visits(deals: pd.DataFrame, seen: pd.Series, code: dict[str, int], n: int) -> pd.DataFrame:
+def _in_order(first: np.ndarray | pd.Series, then: np.ndarray | pd.Series) -> np.ndarray:
+    """Positions in the order of two columns of whole numbers: as one number, which sorts several times as fast."""
+    first, then = np.asarray(first, dtype=np.int64), np.asarray(then, dtype=np.int64)
+    return np.argsort(first * (np.ptp(then) + 1 if len(then) else 1) + then, kind="stable")
+
+
+def _without_visits(deals: pd.DataFrame, seen: np.ndarray, code: dict[str, int], n: int) -> pd.DataFrame:
     """Deals that the history shows in no open stage: since creation in their present one, closed ones in the first."""
-    missing = deals[~deals.index.isin(seen) & (deals["closed"] > deals["created"])]
+    unseen = np.bincount(seen, minlength=len(deals)) == 0
+    missing = deals[unseen & (deals["closed"] > deals["created"])]
     is_open = missing["outcome"] == OPEN
     stage = missing["stage"].astype("object").map(code).astype("float64").fillna(0).astype("int64")
     rows = {

@@ -63,15 +63,18 @@ def _stored(dataset: Dataset, cursor: Cursor, name: str) -> nw.LazyFrame:
 
 def _keys(own: Cursor) -> nw.LazyFrame:
     ids = own.frame("opportunities").select("opportunity_id").with_columns(one=nw.lit(1))
-    ranked = ids.with_columns(opportunity_n=nw.col("one").cum_sum().over(order_by="opportunity_id"))
+    # A sum of whole numbers is wider than it need be, and what is wide is slow to join and to sort by.
+    rank = nw.col("one").cum_sum().over(order_by="opportunity_id").cast(nw.Int64)
+    ranked = ids.with_columns(opportunity_n=rank)
     return ranked.select("opportunity_id", "opportunity_n")
 
 
 def _visits(own: Cursor) -> nw.LazyFrame:
     rows = own.frame("opportunity_history").filter(~nw.col("stage").is_null() & ~nw.col("changed_at_n").is_null())
-    day = rows.group_by("opportunity_id", "changed_at_n").agg(nw.col("seq").max())
-    rows = rows.join(day, on=["opportunity_id", "changed_at_n", "seq"], how="inner")
     rows = rows.join(own.frame(KEYS), on="opportunity_id", how="inner")
+    rows = rows.select("opportunity_n", "seq", "stage", "amount", entry=nw.col("changed_at_n"))
+    rows = rows.with_columns(then=nw.col("entry").shift(-1).over("opportunity_n", order_by="seq"))
+    rows = rows.filter(nw.col("then").is_null() | (nw.col("then") > nw.col("entry")))
     rows = rows.with_columns(before=nw.col("stage").shift(1).over("opportunity_n", order_by="seq"))
     first, same = nw.col("before").is_null(), nw.col("before") == nw.col("stage")
     rows = rows.with_columns(
@@ -79,12 +82,11 @@ def _visits(own: Cursor) -> nw.LazyFrame:
     )
     rows = rows.filter(nw.col("moved") == 1).with_columns(
         next_stage=nw.col("stage").shift(-1).over("opportunity_n", order_by="seq"),
-        next_day=nw.col("changed_at_n").shift(-1).over("opportunity_n", order_by="seq"),
+        next_day=nw.col("entry").shift(-1).over("opportunity_n", order_by="seq"),
     )
     return rows.select(
-        "opportunity_n", "stage", "next_stage", "first", "amount",
-        entry=nw.col("changed_at_n"), next_day=nw.col("next_day").fill_null(NEVER),
-    )  # fmt: skip
+        "opportunity_n", "stage", "next_stage", "first", "amount", "entry", next_day=nw.col("next_day").fill_null(NEVER)
+    )
 
 
 def _pushes(own: Cursor) -> nw.LazyFrame:
