@@ -185,6 +185,9 @@ def grouped(
 ) -> tuple[Groups, np.ndarray]:
     """The deals as counts, and the group of each deal."""
     keys = np.stack([deal_class, stage, age, margin, amount_bin(amount)])
-    unique, group = np.unique(keys, axis=1, return_inverse=True)
-    empty = np.zeros(unique.shape[1])
+    # As one number: to sort columns takes ten times as long.
+    least = keys.min(axis=1, initial=0)
+    span = keys.max(axis=1, initial=0) - least + 1
+    unique, group = np.unique(np.ravel_multi_index(keys - least[:, None], span), return_inverse=True)
+    unique, empty = np.stack(np.unravel_index(unique, span)) + least[:, None], np.zeros(len(unique))
     return Groups(*unique[:4], n=empty, total=empty, squares=empty).holding(group, amount), group

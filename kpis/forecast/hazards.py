@@ -148,7 +148,7 @@ def fit_hazards(
     calendar_won, calendar_lost = np.ones(PHASES), np.ones(PHASES)
 
     def at_risk() -> tuple[np.ndarray, np.ndarray]:
-        return exposure.at_risk(forward[exposure.deal]), exposure.at_risk(losing[exposure.deal])
+        return exposure.at_risk(forward), exposure.at_risk(losing)
 
     def rates() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         x_move = np.broadcast_to((going @ decay)[:, None], (n, n, k))
@@ -158,17 +158,14 @@ def fit_hazards(
             smooth(events[:, n + 1], leaving @ (decay * calendar_lost[phase]), prior_events),
         )
 
-    def due(*parts: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-        return np.bincount(exposure.deal, exposure.due(*parts), deals)
-
     forward, losing = np.ones(deals), np.ones(deals)
     going, leaving = at_risk()
     won, move, lost = rates()
     for _ in range(0 if plain else ALTERNATIONS):
         calendar_won = _calendar(phase, np.tensordot(won, going), phase[exit_day[is_won]])
         calendar_lost = _calendar(phase, np.tensordot(lost, leaving), phase[exit_day[is_lost]])
-        due_forward = due((won, calendar_won[phase]), (move.sum(1), every))
-        due_lost = due((lost, calendar_lost[phase]))
+        due_forward = exposure.due((won, calendar_won[phase]), (move.sum(1), every))
+        due_lost = exposure.due((lost, calendar_lost[phase]))
         backfit(found, observed_forward, due_forward, [r[0] for r in ratios])
         backfit(found, observed_lost, due_lost, [r[1] for r in ratios])
         forward, losing = _of_deals(found, ratios, 0), _of_deals(found, ratios, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -26,6 +27,10 @@ def bin_of(days: np.ndarray, edges: np.ndarray = EDGES) -> np.ndarray:
     return np.searchsorted(edges, days, side="right") - 1
 
 
+PART = 2_000_000
+"""How many spells are counted at a time."""
+
+
 @dataclass(frozen=True)
 class Exposure:
     """Who is at risk when, and how it ended: one entry a spell, counted on demand by stage, age bin and day.
@@ -43,7 +48,7 @@ class Exposure:
         Last day at risk, and its age bin.
     cause
         Of each spell's exit; -1 where it has not ended by today or its exit is not counted.
-    stages
+    deals, stages
         How many there are.
     """
 
@@ -53,6 +58,7 @@ class Exposure:
     exit: np.ndarray
     exit_bin: np.ndarray
     cause: np.ndarray
+    deals: int
     stages: int
     first_day: int
     today: int
@@ -63,39 +69,56 @@ class Exposure:
         """The days at risk, first_day+1 ... today."""
         return np.arange(self.first_day + 1, self.today + 1)
 
-    def at_risk(self, weight: np.ndarray) -> np.ndarray:
-        """Sum of a weight per spell over those at risk: (stages, bins, ``days``)."""
-        began, ended = (np.bincount(at, weight, prod(self._shape)).reshape(self._shape) for at in self._at)
-        reached = began[:, ::-1].cumsum(axis=1)[:, ::-1]
-        step = -ended
+    def at_risk(self, ratio: np.ndarray) -> np.ndarray:
+        """Sum of a ratio per deal over the spells at risk: (stages, bins, ``days``)."""
+        size = prod(self._shape)
+        began, ended = np.zeros(size), np.zeros(size)
+        for part, at_entry, at_exit in self._parts():
+            weight = ratio[self.deal[part]]
+            began += np.bincount(at_entry, weight, size)
+            ended += np.bincount(at_exit, weight, size)
+        reached = began.reshape(self._shape)[:, ::-1].cumsum(axis=1)[:, ::-1]
+        step = -ended.reshape(self._shape)
         for k, edge in enumerate(self.edges[self.edges < self._shape[-1]]):
-            here = slice(None), k, slice(edge, None)
             entered = reached[:, k, : self._shape[-1] - edge]
-            step[here] += entered
+            step[:, k, edge:] += entered
             if k:
                 step[:, k - 1, edge:] -= entered
         return step.cumsum(axis=2)[:, :, self.first_day - self._origin : self.today - self._origin]
 
-    def due(self, *parts: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-        """(spells,) sum over a spell's days at risk of hazard x weight of the day.
+    def due(self, *terms: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+        """(deals,) sum over the days at risk of a deal's spells of hazard x weight of the day.
 
         Parameters
         ----------
-        parts
+        terms
             Hazards (stages, bins) and weights (``days``,), added up.
         """
         on_entry, on_exit = np.zeros(self._shape), np.zeros(self._shape)
         last = self._shape[-1] - 1
         since = np.minimum(np.arange(last + 1) + np.append(self.edges, last)[:, None], last)
-        for hazard, weight in parts:
+        for hazard, weight in terms:
             summed = np.zeros(last + 1)
             summed[last - len(weight) + 1 :] = np.cumsum(weight)
             at_edge = summed[since]
             whole = hazard[:, :, None] * np.diff(at_edge, axis=0)
             on_entry += whole.cumsum(axis=1) - whole - hazard[:, :, None] * at_edge[:-1]
             on_exit += hazard[:, :, None] * summed
-        at_entry, at_exit = self._at
-        return on_entry.ravel()[at_entry] + on_exit.ravel()[at_exit]
+        total = np.zeros(self.deals)
+        for part, at_entry, at_exit in self._parts():
+            total += np.bincount(self.deal[part], on_entry.ravel()[at_entry] + on_exit.ravel()[at_exit], self.deals)
+        return total
+
+    def _parts(self) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+        """The spells in parts that fit into memory beside all the others.
+
+        Of each spell its cell by stage, last bin and day of entry, and by stage, last bin and day of exit.
+        """
+        for begin in range(0, len(self.deal), PART):
+            part = slice(begin, begin + PART)
+            cell = self.stage[part].astype(np.int64) * len(self.edges) + self.exit_bin[part]
+            cell = cell * self._shape[-1] - self._origin
+            yield part, cell + self.entry[part], cell + self.exit[part]
 
     @cached_property
     def _origin(self) -> int:
@@ -106,12 +129,6 @@ class Exposure:
     def _shape(self) -> tuple[int, int, int]:
         """Stages, bins, days from ``_origin`` to today."""
         return self.stages, len(self.edges), self.today - self._origin + 1
-
-    @cached_property
-    def _at(self) -> tuple[np.ndarray, np.ndarray]:
-        """Of each spell its cell by stage, last bin and day of entry, and by stage, last bin and day of exit."""
-        cell = (self.stage * len(self.edges) + self.exit_bin) * self._shape[-1] - self._origin
-        return cell + self.entry, cell + self.exit
 
 
 def atoms(stints: Stints) -> np.ndarray:
@@ -152,8 +169,9 @@ def expose(stints: Stints, edges: np.ndarray = EDGES) -> Exposure:
         stage=spells["stage"].to_numpy(),
         entry=np.maximum(entry, first_day - edges[-1]),
         exit=end,
-        exit_bin=bin_of(end - 1 - entry, edges),
+        exit_bin=bin_of(end - 1 - entry, edges).astype(np.int32),
         cause=np.where(spells["exit"].to_numpy() <= stints.today, spells["cause"].to_numpy(), -1),
+        deals=len(stints.deals),
         stages=len(stints.stages),
         first_day=first_day,
         today=stints.today,

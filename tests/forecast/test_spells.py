@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kpis.forecast import spells
 from kpis.forecast.spells import EDGES, Exposure, atom_shares, atoms, bin_of, expose, first_seen
 from kpis.pipeline.stints import LOST, WON, Stints
 from tests.forecast.made import made, one_stage
@@ -33,9 +34,9 @@ def by_day(stints: Stints) -> Counter:
     return found
 
 
-def counted(exposure: Exposure, spell: int) -> Counter:
-    """(day at risk, age bin) of one spell, from the table of those at risk."""
-    table = exposure.at_risk((np.arange(len(exposure.deal)) == spell).astype(float))[exposure.stage[spell]]
+def counted(exposure: Exposure, deal: int) -> Counter:
+    """(day at risk, age bin) of one deal, from the table of those at risk."""
+    table = exposure.at_risk((np.arange(exposure.deals) == deal).astype(float)).sum(axis=0)
     return Counter({(int(exposure.days[d]), int(k)): int(table[k, d]) for k, d in np.argwhere(table)})
 
 
@@ -51,23 +52,37 @@ def test_exposure_is_that_of_a_loop_over_days(lives: list, today: int):
     seen = [(c, None if e is None or c + e > today else c + e, o) for c, e, o in lives if c <= today]
     stints = one_stage(seen or [(0, None, 1)], today=today)
     truth, exposure = by_day(stints), expose(stints)
-    visits = sorted({visit for visit, _, _ in truth})
-    assert len(exposure.deal) == len(visits)
-    for spell, visit in enumerate(visits):
-        assert counted(exposure, spell) == Counter({(d, k): n for (v, d, k), n in truth.items() if v == visit})
+    assert list(exposure.deal) == sorted({deal for deal, _, _ in truth})
+    for deal in range(exposure.deals):
+        assert counted(exposure, deal) == Counter({(d, k): n for (one, d, k), n in truth.items() if one == deal})
 
     rng = np.random.default_rng(0)
-    factor, hazard, other = rng.random(len(visits)), rng.random((1, len(EDGES))), rng.random((1, len(EDGES)))
-    of_day, of_other = (dict(zip(exposure.days, rng.random(len(exposure.days)), strict=True)) for _ in range(2))
-    at_risk = np.zeros((1, len(EDGES), len(exposure.days)))
-    due = np.zeros(len(visits))
-    for visit, day, k in truth:
-        spell = visits.index(visit)
-        at_risk[0, k, day - exposure.first_day - 1] += factor[spell]
-        due[spell] += hazard[0, k] * of_day[day] + other[0, k] * of_other[day]
-    assert exposure.at_risk(factor) == pytest.approx(at_risk, abs=1e-9)
-    parts = [(table, np.array([*weights.values()])) for table, weights in ((hazard, of_day), (other, of_other))]
-    assert exposure.due(*parts) == pytest.approx(due, abs=1e-9)
+    ratio, hazard, other = rng.random(exposure.deals), rng.random((1, len(EDGES))), rng.random((1, len(EDGES)))
+    of_day, of_other = rng.random((2, len(exposure.days)))
+    at_risk, due = np.zeros((1, len(EDGES), len(exposure.days))), np.zeros(exposure.deals)
+    for deal, day, k in truth:
+        d = day - exposure.first_day - 1
+        at_risk[0, k, d] += ratio[deal]
+        due[deal] += hazard[0, k] * of_day[d] + other[0, k] * of_other[d]
+    assert exposure.at_risk(ratio) == pytest.approx(at_risk, abs=1e-9)
+    assert exposure.due((hazard, of_day), (other, of_other)) == pytest.approx(due, abs=1e-9)
+
+
+def test_counting_in_parts_changes_nothing(monkeypatch: pytest.MonkeyPatch):
+    """Five spells of three deals in two stages, two at a time."""
+    deals = [{"created": 0, "closed": 9, "outcome": 1}, {"created": 2, "closed": 30, "outcome": 2}, {"created": 20}]
+    visits = [
+        (0, "A", 0, 9, "won"), (1, "A", 2, 12, "B"), (1, "B", 12, 15, "A"), (1, "A", 15, 30, "lost"),
+        (2, "B", 20, None, None),
+    ]  # fmt: skip
+    exposure = expose(made(deals, visits, today=40, stages=("A", "B"), history_start=0))
+    ratio, hazard, weight = np.array([1.0, 2.0, 4.0]), np.ones((2, len(EDGES))), np.ones(len(exposure.days))
+    at_risk, due = exposure.at_risk(ratio), exposure.due((hazard, weight))
+    # at risk from the day after the first recorded close, day 9: deal 1 to its end, deal 2 from day 21 on
+    assert list(due) == [0, 21, 20]
+    monkeypatch.setattr(spells, "PART", 2)
+    assert exposure.at_risk(ratio) == pytest.approx(at_risk)
+    assert exposure.due((hazard, weight)) == pytest.approx(due)
 
 
 def test_exits_lie_in_the_bin_of_their_last_day_at_risk():
@@ -78,7 +93,7 @@ def test_exits_lie_in_the_bin_of_their_last_day_at_risk():
     assert list(exposure.cause) == [1, 2, -1]
     assert list(EDGES[exposure.exit_bin]) == [4, 7, 15]
     days = Counter(
-        (int(exposure.deal[spell]), int(EDGES[k])) for spell in range(3) for _, k in counted(exposure, spell).elements()
+        (deal, int(EDGES[k])) for deal in range(exposure.deals) for _, k in counted(exposure, deal).elements()
     )
     # Deal 1: days 3-4 at ages 2-3, days 5-7 at ages 4-6. Deal 3 (entry 3): days 4 ... 20 at ages 0 ... 16.
     assert days == {
@@ -98,7 +113,7 @@ def test_left_truncation_drops_exits_up_to_the_first_seen():
     assert first_seen(stints) == 30
     # Only deal 1's stay in B lies after day 30.
     assert list(exposure.deal) == [1]
-    assert counted(exposure, 0).total() == 10
+    assert counted(exposure, 1).total() == 10
     assert list(exposure.cause) == [3]
 
 
@@ -108,7 +123,7 @@ def test_nothing_is_seen_before_the_history_begins():
     visits = [(0, "A", 0, 20, "lost"), (1, "A", 0, 60, "won")]
     exposure = expose(made(deals, visits, today=80, stages=("A", "B"), history_start=50))
     assert list(exposure.deal) == [1]
-    assert counted(exposure, 0).total() == 10
+    assert counted(exposure, 1).total() == 10
     assert exposure.first_day == 50
 
 
@@ -137,7 +152,7 @@ def test_deals_closed_at_once_leave_the_exposure_and_become_shares():
 def test_no_exposure_without_a_close(lives: list):
     exposure = expose(one_stage(lives, today=20))
     assert len(exposure.deal) == 0
-    assert exposure.at_risk(np.zeros(0)).sum() == 0
+    assert exposure.at_risk(np.ones(exposure.deals)).sum() == 0
 
 
 def test_bins_hold_their_first_day_and_not_the_next_bins():
