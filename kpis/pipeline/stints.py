@@ -239,9 +239,9 @@ def _shape(rows: pd.DataFrame, deals: pd.DataFrame, table: pd.DataFrame) -> tupl
 
 
 def _in_order(first: np.ndarray | pd.Series, then: np.ndarray | pd.Series) -> np.ndarray:
-    """Positions in the order of two columns of whole numbers: as one number, which sorts several times as fast."""
+    """Positions in the order of two columns of whole numbers, no pair twice: as one number, which sorts much faster."""
     first, then = np.asarray(first, dtype=np.int64), np.asarray(then, dtype=np.int64)
-    return np.argsort(first * (np.ptp(then) + 1 if len(then) else 1) + then, kind="stable")
+    return np.argsort(first * (np.ptp(then) + 1 if len(then) else 1) + then)
 
 
 def _without_visits(deals: pd.DataFrame, seen: np.ndarray, code: dict[str, int], n: int) -> pd.DataFrame:
