@@ -1,4 +1,4 @@
-"""How everything grows from ten thousand to ten million opportunities, on DuckDB, on Spark and in pandas by hand.
+"""How everything grows from ten thousand to ten million opportunities, on DuckDB and on Spark, beside pandas by hand.
 
     python benchmarks/scale.py [--sizes 10000 100000] [--engines duckdb spark pandas] [--write]
 
@@ -20,6 +20,7 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -27,13 +28,19 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks import by_hand
 from benchmarks.report import table, write
 
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
-ENGINES = {"duckdb": SIZES, "spark": SIZES[:3], "pandas": SIZES[:3]}
+PANDAS = "pandas"
+ENGINES = {"duckdb": SIZES, "spark": SIZES[:3], PANDAS: SIZES[1:3]}
 MEMORY = "8g"
 REPEATS = 9
-STEPS = ("read", "stints", "fit", "measures", "slider")
+STEPS = {
+    "read": "read", "stints": "stints", "fit": "fit", "forecast": "files to forecast", "memory": "GB until then",
+    "measures": "measures", "slider": "slider", "peak": "peak, GB",
+}  # fmt: skip
+"""Seconds of each step, and the most memory held; with their heads in the table."""
 CHANGES = 4
 DEALS = """
     SELECT 'O' || lpad(i::VARCHAR, 9, '0') AS opportunity_id, 'Account ' || hash(i + 1) % 5000 AS account_id,
@@ -76,7 +83,7 @@ def generate(n: int, folder: Path) -> None:
     shutil.rmtree(folder / "spill", ignore_errors=True)
 
 
-def timed(call: Callable[[], object]) -> tuple[object, float]:
+def timed(call: Callable[[], Any]) -> tuple[Any, float]:
     """What a call gives, and its seconds."""
     before = time.perf_counter()
     return call(), time.perf_counter() - before
@@ -92,51 +99,49 @@ def in_tandem(folder: Path, engine: str) -> dict[str, float]:
     from kpis.pipeline.stints import stints
 
     address = str(folder) if engine == "duckdb" else f"pyspark://local[2]?path={folder}&spark.driver.memory={MEMORY}"
-    intake, seconds = timed(lambda: read([address]))
-    took, data = {"read": seconds}, intake.dataset
-    _, took["stints"] = timed(lambda: stints(data))
-    model, took["fit"] = timed(lambda: fit(data))
-    rng = np.random.default_rng(1)
-    _, took["measures"] = timed(lambda: evaluate(data, rng=rng, parts=False))
+    took: dict[str, float] = {}
+
+    def step(name: str, call: Callable[[], Any]) -> Any:
+        found, took[name] = timed(call)
+        return found
+
+    began = time.perf_counter()
+    data = step("read", lambda: read([address])).dataset
+    found = step("stints", lambda: stints(data))
+    model = step("fit", lambda: fit(data, found=found))
     usual = outlook(data, model)
+    took |= {"forecast": time.perf_counter() - began, "memory": most_held()}
+    step("measures", lambda: evaluate(data, rng=np.random.default_rng(1), parts=False))
     moves = [Assumptions(sales_cycle=1 + n / 50) for n in range(1, REPEATS + 1)]
     took["slider"] = median(timed(lambda change=change: usual.under(change))[1] for change in moves)
     return took
 
 
-def by_hand(folder: Path) -> dict[str, float]:
-    """Seconds of reading and of the visits of stages, as pandas users write it: the oracle of the tests in columns."""
+def most_held() -> float:
+    """GB of memory that this process has held at most; not ru_maxrss, which begins with that of who started it."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if "VmHWM" in line) / 2**20
 
-    def read() -> tuple[pd.DataFrame, pd.DataFrame]:
-        deals, history = (pd.read_parquet(folder / f"{n}.parquet") for n in ("opportunities", "opportunity_history"))
-        for frame in (deals, history):
-            for name in frame.columns.intersection(["created_at", "closed_at", "expected_close", "changed_at"]):
-                frame[name] = pd.to_datetime(frame[name])
-        return deals, history
 
-    (deals, history), seconds = timed(read)
+def make(n: int, folder: str) -> None:
+    """Generate in a process of its own, whose memory goes with it."""
+    subprocess.run([sys.executable, __file__, "--make", str(n), folder], check=True)  # noqa: S603 - itself
 
-    def visits() -> pd.DataFrame:
-        rows = history.sort_values(["opportunity_id", "changed_at"], kind="stable")
-        rows = rows.drop_duplicates(["opportunity_id", "changed_at"], keep="last")
-        rows = rows[rows["stage"] != rows.groupby("opportunity_id")["stage"].shift()]
-        rows = rows.assign(until=rows.groupby("opportunity_id")["changed_at"].shift(-1))
-        rows = rows.merge(deals[["opportunity_id", "created_at", "closed_at", "status"]], on="opportunity_id")
-        rows["until"] = rows[["until", "closed_at"]].min(axis=1)
-        return rows
 
-    _, took = timed(visits)
-    return {"read": seconds, "stints": took}
+def beside_pandas(n: int) -> str:
+    """The same questions to Tandem and to pandas, as a table."""
+    with tempfile.TemporaryDirectory(prefix="tandem-by-hand-") as name:
+        make(n, name)
+        seconds, equal = by_hand.questions(Path(name))
+    return f"**{n:,} opportunities**: {equal:,} numbers are equal on both sides.\n\n{table(by_hand.rows_of(seconds))}"
 
 
 def one(n: int, engine: str) -> dict[str, float]:
     """The steps of one size on one engine, and the peak of memory of this process in GB."""
     with tempfile.TemporaryDirectory(prefix="tandem-scale-") as name:
-        subprocess.run([sys.executable, __file__, "--make", str(n), name], check=True)  # noqa: S603 - itself
-        took = by_hand(Path(name)) if engine == "pandas" else in_tandem(Path(name), engine)
-    # not ru_maxrss, which begins with that of the process that started this one
-    peak = next(int(line.split()[1]) for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line)
-    return {**took, "peak": peak / 2**20}
+        make(n, name)
+        took = in_tandem(Path(name), engine)
+    return {**took, "peak": most_held()}
 
 
 def growth(sizes: list[int], seconds: list[float]) -> float:
@@ -151,17 +156,11 @@ def rows_of(found: dict[tuple[str, int], dict[str, float]]) -> pd.DataFrame:
         sizes = [n for e, n in found if e == engine]
         for n in sizes:
             took = found[engine, n]
-            steps = {step: f"{took[step]:.3g}" if step in took else "" for step in STEPS}
-            rows.append({"engine": engine, "opportunities": f"{n:,}", **steps, "peak, GB": f"{took['peak']:.2f}"})
+            rows.append([engine, f"{n:,}", *(f"{took[step]:.3g}" for step in STEPS)])
         if len(sizes) > 1:
-            steps = {
-                step: f"{growth(sizes, [found[engine, n][step] for n in sizes]):.2f}"
-                if step in found[engine, n]
-                else ""
-                for step in STEPS
-            }
-            rows.append({"engine": engine, "opportunities": "grows by n to the", **steps, "peak, GB": ""})
-    return pd.DataFrame(rows)
+            grows = [growth(sizes, [found[engine, n][step] for n in sizes]) for step in STEPS]
+            rows.append([engine, "grows by n to the", *(f"{exponent:.2f}" for exponent in grows)])
+    return pd.DataFrame(rows, columns=["engine", "opportunities", *STEPS.values()])
 
 
 def main() -> None:
@@ -180,9 +179,12 @@ def main() -> None:
     if asked.one:
         print(json.dumps(one(int(asked.one[0]), asked.one[1])))
         return
-    load, found = os.getloadavg()[0], {}
+    load, found, compared = os.getloadavg()[0], {}, []
     for engine in asked.engines:
         for n in asked.sizes or ENGINES[engine]:
+            if engine == PANDAS:
+                compared.append(beside_pandas(n))
+                continue
             done = subprocess.run(  # noqa: S603 - itself
                 [sys.executable, __file__, "--one", str(n), engine],
                 stdout=subprocess.PIPE,
@@ -193,9 +195,11 @@ def main() -> None:
             found[engine, n] = json.loads(done.stdout.splitlines()[-1])
             print(engine, n, found[engine, n], file=sys.stderr)
     text = (
-        f"Run on {asked.date}: {os.cpu_count()} cores, seconds of wall clock (slider: median of {REPEATS}). "
+        f"Run on {asked.date}: {os.cpu_count()} cores, seconds of wall clock (slider: median of {REPEATS}); memory "
+        "without that of Spark itself. "
         f"Load of other processes before the run: {load:.1f}.\n\n{table(rows_of(found))}"
     )
+    text = "\n\n".join([text, *compared])
     print(text)
     if asked.write:
         write("scale", text)

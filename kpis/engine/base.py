@@ -18,10 +18,10 @@ import pyarrow as pa
 
 from kpis.errors import AssumptionError
 
-Type = Literal["int", "day", "float", "text", "category"]
-"""Of a column that leaves the engine; a day is a whole number of 32 bits, also where it counts something small."""
+Type = Literal["int", "int32", "float", "text", "category"]
+"""Of a column that leaves the engine: whole numbers have 64 bits, or 32 where a table has millions of rows."""
 
-_NUMBERS = {"int": "int64", "day": "int32", "float": "double"}
+_NUMBERS = {"int": "int64", "int32": "int32", "float": "double"}
 _Made = TypeVar("_Made")
 
 REMEMBERED = 4
@@ -206,7 +206,7 @@ class Cursor:
 def collect(frame: nw.LazyFrame, schema: Mapping[str, Type]) -> pd.DataFrame:
     """Fetch the columns of ``schema``, cast to its types: the one place where rows leave the engine.
 
-    ``int`` and ``day`` columns must hold no null (fill them in the query); ``float`` turns null into NaN.
+    ``int`` columns must hold no null (fill them in the query); ``float`` turns null into NaN.
     """
     return _typed(_narrowed(frame, schema).collect("pyarrow").to_native(), schema)
 

@@ -34,7 +34,7 @@ class Embedded(Engine):
         config: dict[str, str | int] = {
             "memory_limit": memory_limit,
             "temp_directory": spill,
-            # DuckDB would pack the tables anew after every few changes, which costs more than all the changes
+            # DuckDB would pack the tables anew after every few changes, which costs more than all the changes: see lock
             "checkpoint_threshold": "1TB",
         }
         if threads:
@@ -70,7 +70,11 @@ class Embedded(Engine):
         return self._connection.execute(sql, parameters)
 
     def lock(self) -> None:
-        """Close the door once the files are read: no file, no network, no change of configuration."""
+        """Close the door once the files are read: no file, no network, no change of configuration.
+
+        The tables are packed once, now that they do not change any more: a sixth of the memory is left.
+        """
+        self._connection.execute("CHECKPOINT")
         self._connection.execute("SET enable_external_access = false")
         self._connection.execute("SET lock_configuration = true")
 

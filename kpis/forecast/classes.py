@@ -45,11 +45,11 @@ def amount_band(first_amount: np.ndarray) -> Covariate:
     """Quintiles of the amount at creation, with a level 0 for no amount."""
     known = np.isfinite(first_amount) & (first_amount > 0)
     if not known.any():
-        return Covariate("amount", np.zeros(len(first_amount), dtype=np.int64), ("no amount",))
+        return Covariate("amount", np.zeros(len(first_amount), dtype=np.int32), ("no amount",))
     edges = np.unique(np.quantile(first_amount[known], [0.2, 0.4, 0.6, 0.8]))
     code = np.where(known, np.searchsorted(edges, first_amount, side="left") + 1, 0)
     bounds = [f"up to {edges[0]:,.0f}", *(f"{a:,.0f} to {b:,.0f}" for a, b in pairwise(edges))]
-    return Covariate("amount", code.astype(np.int64), ("no amount", *bounds, f"above {edges[-1]:,.0f}"))
+    return Covariate("amount", code.astype(np.int32), ("no amount", *bounds, f"above {edges[-1]:,.0f}"))
 
 
 def knows_the_outcome(empty: np.ndarray, deals: pd.DataFrame, today: int) -> bool:
@@ -78,14 +78,14 @@ def covariates(deals: pd.DataFrame, events: np.ndarray, today: int) -> list[Cova
     """
     amount = deals["first_amount"].to_numpy()
     if knows_the_outcome(~(np.isfinite(amount) & (amount > 0)), deals, today):
-        found = [Covariate("amount", np.zeros(len(deals), dtype=np.int64), ("amount only known at the close",))]
+        found = [Covariate("amount", np.zeros(len(deals), dtype=np.int32), ("amount only known at the close",))]
     else:
         found = [amount_band(amount)]
     if (deals["outcome"] == WON).sum() < MIN_WINS:
         return found
     for name in COVARIATES:
         column = deals[name]
-        code = column.cat.codes.to_numpy().astype(np.int64) + 1
+        code = column.cat.codes.to_numpy().astype(np.int32) + 1
         if len(np.unique(code)) < 2 or events[code > 0].sum() < MIN_EVENTS:
             continue
         if knows_the_outcome(code == 0, deals, today):

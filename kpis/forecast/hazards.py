@@ -147,9 +147,6 @@ def fit_hazards(
     ratios = [(np.ones(len(c.labels)), np.ones(len(c.labels))) for c in found]
     calendar_won, calendar_lost = np.ones(PHASES), np.ones(PHASES)
 
-    def at_risk() -> tuple[np.ndarray, np.ndarray]:
-        return exposure.at_risk(forward), exposure.at_risk(losing)
-
     def rates() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         x_move = np.broadcast_to((going @ decay)[:, None], (n, n, k))
         return (
@@ -159,7 +156,7 @@ def fit_hazards(
         )
 
     forward, losing = np.ones(deals), np.ones(deals)
-    going, leaving = at_risk()
+    going, leaving = exposure.at_risk(forward, losing)
     won, move, lost = rates()
     for _ in range(0 if plain else ALTERNATIONS):
         calendar_won = _calendar(phase, np.tensordot(won, going), phase[exit_day[is_won]])
@@ -169,7 +166,7 @@ def fit_hazards(
         backfit(found, observed_forward, due_forward, [r[0] for r in ratios])
         backfit(found, observed_lost, due_lost, [r[1] for r in ratios])
         forward, losing = _of_deals(found, ratios, 0), _of_deals(found, ratios, 1)
-        going, leaving = at_risk()
+        going, leaving = exposure.at_risk(forward, losing)
         won, move, lost = rates()
 
     deal_class = classify(forward, losing)
@@ -179,7 +176,7 @@ def fit_hazards(
     if not plain and len(deal_class):
         # The recursion knows classes only, so the baseline must be the one that goes with their mean ratios.
         forward, losing = class_forward[deal_class], class_losing[deal_class]
-        going, leaving = at_risk()
+        going, leaving = exposure.at_risk(forward, losing)
         won, move, lost = rates()
     return Hazards(
         won, lost, move, calendar_won, calendar_lost, class_forward, class_losing, deal_class,

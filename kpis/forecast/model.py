@@ -200,8 +200,13 @@ class Model:
         return self.stints.stages.names
 
 
-def fit(dataset: Dataset, calendar: Calendar | None = None) -> Model:
+def fit(dataset: Dataset, calendar: Calendar | None = None, *, found: Stints | None = None) -> Model:
     """Fit to ``dataset`` as it was known at the end of its as-of day.
+
+    Parameters
+    ----------
+    found
+        The stints of ``dataset`` (made when not given).
 
     Raises
     ------
@@ -210,7 +215,7 @@ def fit(dataset: Dataset, calendar: Calendar | None = None) -> Model:
     """
     dataset.need("opportunities", "created_at")
     calendar = calendar or dataset.settings.calendar
-    found = stints(dataset)
+    found = found or stints(dataset)
     if not len(found.deals):
         raise NotEnoughData(
             f"No opportunity was created by {dataset.as_of}",

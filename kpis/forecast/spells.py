@@ -27,7 +27,7 @@ def bin_of(days: np.ndarray, edges: np.ndarray = EDGES) -> np.ndarray:
     return np.searchsorted(edges, days, side="right") - 1
 
 
-PART = 2_000_000
+PART = 500_000
 """How many spells are counted at a time."""
 
 
@@ -42,8 +42,8 @@ class Exposure:
     Parameters
     ----------
     deal, stage, entry
-        Of each spell; an entry so early that the last age bin began before ``first_day`` stands at the least
-        that has it.
+        Of each spell, in the order of the deals; an entry so early that the last age bin began before ``first_day``
+        stands at the least that has it.
     exit, exit_bin
         Last day at risk, and its age bin.
     cause
@@ -69,16 +69,20 @@ class Exposure:
         """The days at risk, first_day+1 ... today."""
         return np.arange(self.first_day + 1, self.today + 1)
 
-    def at_risk(self, ratio: np.ndarray) -> np.ndarray:
-        """Sum of a ratio per deal over the spells at risk: (stages, bins, ``days``)."""
+    def at_risk(self, *ratios: np.ndarray) -> list[np.ndarray]:
+        """For each set of ratios per deal, their sum over the spells at risk: (stages, bins, ``days``)."""
         size = prod(self._shape)
-        began, ended = np.zeros(size), np.zeros(size)
+        counted = np.zeros((len(ratios), 2, size))
         for part, at_entry, at_exit in self._parts():
-            weight = ratio[self.deal[part]]
-            began += np.bincount(at_entry, weight, size)
-            ended += np.bincount(at_exit, weight, size)
-        reached = began.reshape(self._shape)[:, ::-1].cumsum(axis=1)[:, ::-1]
-        step = -ended.reshape(self._shape)
+            for bounds, ratio in zip(counted, ratios, strict=True):
+                weight = ratio[self.deal[part]]
+                bounds += [np.bincount(at, weight, size) for at in (at_entry, at_exit)]
+        return [self._between(*bounds.reshape(2, *self._shape)) for bounds in counted]
+
+    def _between(self, began: np.ndarray, ended: np.ndarray) -> np.ndarray:
+        """Those at risk by stage, bin and day, of the spells by stage, last bin and day of entry and of exit."""
+        reached = began[:, ::-1].cumsum(axis=1)[:, ::-1]
+        step = -ended
         for k, edge in enumerate(self.edges[self.edges < self._shape[-1]]):
             entered = reached[:, k, : self._shape[-1] - edge]
             step[:, k, edge:] += entered
@@ -106,7 +110,9 @@ class Exposure:
             on_exit += hazard[:, :, None] * summed
         total = np.zeros(self.deals)
         for part, at_entry, at_exit in self._parts():
-            total += np.bincount(self.deal[part], on_entry.ravel()[at_entry] + on_exit.ravel()[at_exit], self.deals)
+            deal = self.deal[part]
+            here = np.bincount(deal - deal[0], on_entry.ravel()[at_entry] + on_exit.ravel()[at_exit])
+            total[deal[0] : deal[0] + len(here)] += here
         return total
 
     def _parts(self) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
@@ -157,20 +163,19 @@ def expose(stints: Stints, edges: np.ndarray = EDGES) -> Exposure:
     Deals that closed at once are left out. Exits at or before the first day on which one could be seen are dropped and
     exposure counts from there on, because a spell that ended earlier would not be in the data.
     """
-    spells = stints.spells[~atoms(stints)[stints.spells["deal"].to_numpy()]]
-    entry = spells["entry"].to_numpy()
-    start = np.maximum(entry, first_seen(stints))
-    end = np.minimum(spells["exit"].to_numpy(), stints.today)
-    seen = end > start
-    spells, entry, start, end = spells[seen], entry[seen], start[seen], end[seen]
+    columns = ("deal", "stage", "entry", "exit", "cause")
+    deal, stage, entry, exit_, cause = (stints.spells[name].to_numpy() for name in columns)
+    start, end = np.maximum(entry, first_seen(stints)), np.minimum(exit_, stints.today)
+    seen = (end > start) & ~atoms(stints)[deal]
+    deal, stage, entry, start, end = deal[seen], stage[seen], entry[seen], start[seen], end[seen]
     first_day = int(start.min(initial=stints.today))
     return Exposure(
-        deal=spells["deal"].to_numpy(),
-        stage=spells["stage"].to_numpy(),
+        deal=deal,
+        stage=stage,
         entry=np.maximum(entry, first_day - edges[-1]),
         exit=end,
         exit_bin=bin_of(end - 1 - entry, edges).astype(np.int32),
-        cause=np.where(spells["exit"].to_numpy() <= stints.today, spells["cause"].to_numpy(), -1),
+        cause=np.where(exit_ <= stints.today, cause, -1)[seen],
         deals=len(stints.deals),
         stages=len(stints.stages),
         first_day=first_day,

@@ -74,14 +74,14 @@ class Stints:
 
 _DIMENSIONS = ("stage", "owner", "team", "segment", "region", "source", "product", "type")
 _DEAL: dict[str, Type] = {
-    "opportunity_id": "text", "opportunity_n": "int", "created": "day", "closed": "day", "outcome": "day",
+    "opportunity_id": "text", "opportunity_n": "int32", "created": "int32", "closed": "int32", "outcome": "int32",
     "amount": "float", "first_amount": "float", "list_price": "float", "amount_basis": "category",
-    "expected_close": "day", "last_activity": "day", "pushes": "day", "probability": "float",
+    "expected_close": "int32", "last_activity": "int32", "pushes": "int32", "probability": "float",
     "forecast_category": "category", **dict.fromkeys(_DIMENSIONS, "category"),
 }  # fmt: skip
 _VISIT: dict[str, Type] = {
-    "opportunity_n": "int", "stage": "category", "next_stage": "category", "entry": "day", "next_day": "day",
-    "first": "day", "amount": "float",
+    "opportunity_n": "int32", "stage": "category", "next_stage": "category", "entry": "int32", "next_day": "int32",
+    "first": "int32", "amount": "float",
 }  # fmt: skip
 
 
@@ -144,14 +144,14 @@ def _deals(dataset: Dataset) -> tuple[pd.DataFrame, tuple[int, float], pd.DataFr
     """One row a deal, count and amount of the open ones without a creation date, and all bookings."""
     deals = collect(deals_frame(dataset), _DEAL)
     deals = deals.iloc[_in_order(deals["created"], deals["opportunity_n"])].reset_index(drop=True)
+    # Those without a creation date are the last ones.
     dated = deals["created"] < NEVER
     still_open = ~dated & (deals["outcome"] == OPEN)
     undated = int(still_open.sum()), float(deals.loc[still_open, "amount"].sum())
     bookings = deals.loc[deals["outcome"] == WON, ["closed", "amount"]].fillna({"amount": 0.0})
-    deals = deals[dated].reset_index(drop=True)
+    deals = deals.iloc[: int(dated.sum())]
     # A close before the creation is an error of the record: intake reports it; the day grid needs an order.
-    deals["closed"] = deals[["created", "closed"]].max(axis=1)
-    return deals, undated, bookings
+    return deals.assign(closed=np.maximum(deals["created"], deals["closed"])), undated, bookings
 
 
 def _with_first_amount(dataset: Dataset, frame: nw.LazyFrame, cursor: Cursor) -> nw.LazyFrame:
@@ -226,16 +226,19 @@ def _shape(rows: pd.DataFrame, deals: pd.DataFrame, table: pd.DataFrame) -> tupl
     visited = {
         "deal": deal, "stage": stage, "entry": entry, "exit": exit_, "cause": cause, "amount": rows["amount"].to_numpy()
     }  # fmt: skip
-    visited = {name: values[keep] for name, values in visited.items()}
-    others = _without_visits(deals, visited["deal"], code, len(names))
-    spells = {name: np.concatenate([values, others[name].to_numpy(values.dtype)]) for name, values in visited.items()}
-    order = _in_order(spells["deal"], spells["entry"])
-    spells = {name: values[order] for name, values in spells.items()}
+    others = _without_visits(deals, deal[keep], code, len(names))
+    kept = np.append(np.flatnonzero(keep), len(keep) + np.arange(len(others)))
+    # Column by column, each in place of the former: of millions of rows there is hardly room for two copies.
+    for name in visited:
+        visited[name] = np.append(visited[name], others[name].to_numpy(visited[name].dtype))[kept]
+    order = _in_order(visited["deal"], visited["entry"])
+    for name in visited:
+        visited[name] = visited[name][order]
     # Status beats stage: an open deal whose last recorded stage is a closing one stays where it was before.
-    last = np.append(spells["deal"][1:] != spells["deal"][:-1], True)[: len(order)]
-    last &= deals["outcome"].to_numpy()[spells["deal"]] == OPEN
-    spells["exit"][last], spells["cause"][last] = NEVER, -1
-    return stages, pd.DataFrame(spells)
+    last = np.append(visited["deal"][1:] != visited["deal"][:-1], True)[: len(order)]
+    last &= deals["outcome"].to_numpy()[visited["deal"]] == OPEN
+    visited["exit"][last], visited["cause"][last] = NEVER, -1
+    return stages, pd.DataFrame(visited, copy=False)
 
 
 def _in_order(first: np.ndarray | pd.Series, then: np.ndarray | pd.Series) -> np.ndarray:

@@ -180,7 +180,7 @@ def test_hazards_of_a_known_company_are_recovered(history):
 
 def _mean_rhythm(exposure, rhythm: np.ndarray, calendar: Calendar) -> float:
     """Level that the model's factors, which have mean 1 over the exposure, leave in the hazards."""
-    at_risk = exposure.at_risk(np.ones(exposure.deals)).sum((0, 1))
+    at_risk = exposure.at_risk(np.ones(exposure.deals))[0].sum((0, 1))
     return float((at_risk * rhythm[phase_of(exposure.days, calendar)]).sum() / at_risk.sum())
 
 
@@ -197,7 +197,7 @@ def test_calendar_factors_are_recovered_and_have_mean_one(history):
         ratio = np.log(est / true)
         assert (np.abs(ratio - np.average(ratio, weights=events)) < 4 / np.sqrt(events) + 0.03).all()
     # Mean 1 over the expected exits: the calendar moves wins within the year and adds none.
-    due = np.tensordot(hazards.won, exposure.at_risk(hazards.forward[hazards.deal_class]))
+    due = np.tensordot(hazards.won, exposure.at_risk(hazards.forward[hazards.deal_class])[0])
     share = np.bincount(phase_of(exposure.days, calendar), due, PHASES)
     assert (share * hazards.calendar_won).sum() / share.sum() == pytest.approx(1, abs=0.01)
 
@@ -208,7 +208,7 @@ def test_expected_exits_equal_those_observed(history):
     exposure = expose(found)
     hazards = fit_hazards(found, exposure, calendar, half_life=np.inf)
     rhythm = phase_of(exposure.days, calendar)
-    going, leaving = (exposure.at_risk(ratio[hazards.deal_class]) for ratio in (hazards.forward, hazards.losing))
+    going, leaving = exposure.at_risk(*(ratio[hazards.deal_class] for ratio in (hazards.forward, hazards.losing)))
     for stage in (0, 1):
         for cause, due in (
             (2, hazards.won[stage] @ going[stage] @ hazards.calendar_won[rhythm]),
