@@ -10,11 +10,14 @@ from operator import or_
 
 import narwhals.stable.v2 as nw
 
-from kpis.engine import Cursor, Engine
+from kpis.engine import NEVER, Cursor, Engine
 from kpis.errors import NotEnoughData
 from kpis.periods import day_n
 from kpis.schema import TABLES
 from kpis.settings import Settings
+
+IN_FORCE = "derived_in_force"
+"""Of each change (``seq``) the days at whose end it is the last one: from ``since`` to before ``until``."""
 
 
 @dataclass(frozen=True)
@@ -174,14 +177,25 @@ class Dataset:
         ]
         if "expected_close" in recorded:
             recorded.append("expected_close_n")
-        history = self._until(cursor.frame("opportunity_history"), "opportunity_history")
+        self.engine.store(IN_FORCE, _in_force)
+        on_the_day = (nw.col("since") <= day_n(self.as_of)) & (nw.col("until") > day_n(self.as_of))
+        last = cursor.frame(IN_FORCE).filter(on_the_day).select("seq")
         # Every row is the whole state after its change (intake carries forward what a source leaves empty).
-        last = history.group_by("opportunity_id").agg(nw.col("seq").max())
-        state = history.join(last, on=["opportunity_id", "seq"], how="inner").select(
-            "opportunity_id", *[nw.col(c).alias(f"then_{c}") for c in recorded]
+        state = (
+            cursor.frame("opportunity_history")
+            .join(last, on="seq", how="inner")
+            .select("opportunity_id", *[nw.col(c).alias(f"then_{c}") for c in recorded])
         )
         frame = frame.join(state, on="opportunity_id", how="left")
         # What was recorded later is not known yet, even where nothing else is: today's value would be a leak.
         then = [nw.coalesce(nw.col(f"then_{c}"), nw.when(~is_open).then(nw.col(c))).alias(c) for c in recorded]
         forgotten = [nw.when(~is_open).then(nw.col(c)).alias(c) for c in unknown if c not in recorded]
         return frame.with_columns(*then, *forgotten)
+
+
+def _in_force(own: Cursor) -> nw.LazyFrame:
+    """Found once for all days: to look for the last change before each of them would group the history every time."""
+    rows = own.frame("opportunity_history").filter(~nw.col("changed_at_n").is_null())
+    rows = rows.select("opportunity_id", "seq", since=nw.col("changed_at_n"))
+    rows = rows.with_columns(then=nw.col("since").shift(-1).over("opportunity_id", order_by="seq"))
+    return rows.select("seq", "since", until=nw.col("then").fill_null(NEVER))

@@ -8,7 +8,7 @@ from concurrent.futures import Executor, Future
 from copy import copy
 from dataclasses import dataclass
 from itertools import count
-from threading import Lock
+from threading import Lock, RLock
 from typing import Any, Literal, Self, TypeVar
 from weakref import WeakValueDictionary, finalize
 
@@ -49,7 +49,8 @@ class Engine(ABC):
         self._layer = layer
         self._layers: dict[str, Self] = {}
         self._names: dict[str, str] = {}
-        self._storing = Lock()
+        # one derived table may be made from another
+        self._storing = RLock()
         self._stored: set[str] = set()
         self._remembering = Lock()
         self._remembered: list[tuple[Any, Any]] = []
