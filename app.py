@@ -186,7 +186,7 @@ def frame() -> None:
             icon=":material/database:",
             help="The data that every page shows. Load other data here.",
         )
-        if page not in sections["Data"]:
+        if page not in sections["Data"] or state.names_masked():
             questions.beside()
         sign_in.account()
     keeping.say_part()

@@ -42,11 +42,28 @@ def shown(url: str) -> str:
     return f"{scheme.partition('+')[0]}://{'/'.join(filter(None, where))}"
 
 
-def parsed(url: str) -> sqlalchemy.URL:
-    """The address in its parts, with its driver, and with secrets in place of their names.
+def filled(url: str) -> str:
+    """The address with secrets in place of their names.
 
     ``${NAME}`` stands for an environment variable, else for an entry of Streamlit's secrets, so that a password need
     not be written down where others read it.
+
+    Raises
+    ------
+    InputError
+        When a secret is not set.
+    """
+    secrets = {name: _secret(name) for name in _PLACEHOLDER.findall(url)}
+    for name, secret in secrets.items():
+        if secret is None:
+            raise InputError(
+                f"{name} is not set", place=shown(url), way_out=f"Set it in the environment, or in {SECRETS.as_posix()}"
+            )
+    return _PLACEHOLDER.sub(lambda found: quote(str(secrets[found[1]]), safe=""), url)
+
+
+def parsed(url: str) -> sqlalchemy.URL:
+    """The address of a database in its parts, with its driver and its secrets.
 
     Raises
     ------
@@ -55,15 +72,9 @@ def parsed(url: str) -> sqlalchemy.URL:
     """
     import sqlalchemy
 
-    secrets = {name: _secret(name) for name in _PLACEHOLDER.findall(url)}
-    for name, secret in secrets.items():
-        if secret is None:
-            raise InputError(
-                f"{name} is not set", place=shown(url), way_out=f"Set it in the environment, or in {SECRETS.as_posix()}"
-            )
-    scheme = url.partition("://")[0]
+    whole, scheme = filled(url), url.partition("://")[0]
     try:
-        address = sqlalchemy.make_url(_PLACEHOLDER.sub(lambda found: quote(str(secrets[found[1]]), safe=""), url))
+        address = sqlalchemy.make_url(whole)
         return address if "+" in scheme else address.set(drivername=DRIVERS[scheme][0])
     except (sqlalchemy.exc.ArgumentError, ValueError, KeyError):
         # what the error says may hold a part of the password

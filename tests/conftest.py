@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 # Before numpy is loaded, as the app and the commands have it: workers that each divide small products wait for one
 # another.
@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # Without a deadline a slow machine fails nothing; on the server the same examples are tried every time.
 settings.register_profile("here", deadline=None)
 settings.register_profile("server", deadline=None, derandomize=True)
+settings.register_profile("found", deadline=None, phases=[Phase.generate])
 settings.load_profile("server" if os.environ.get("CI") else "here")
 
 

@@ -26,7 +26,6 @@ UNCLEAR = "opportunity_id,status,amount,created_at\nA,open,5,3/4/2024\nB,open,5,
 def start(root, path, *files):
     """A session on a page, after it loaded files."""
     app = AppTest.from_file(str(root / "app.py"), default_timeout=20)
-    app.run(timeout=FIRST_RUN)
     if files:
         upload(app, *files)
     app.switch_page(path).run(timeout=FIRST_RUN)
@@ -35,7 +34,7 @@ def start(root, path, *files):
 
 
 def upload(app, *files):
-    app.switch_page(LOAD).run()
+    app.switch_page(LOAD).run(timeout=FIRST_RUN)
     for name, content in files:
         app.file_uploader[0].upload(name, content if isinstance(content, bytes) else content.encode())
     app.run(timeout=FIRST_RUN)

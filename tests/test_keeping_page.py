@@ -29,9 +29,9 @@ def start(root, path=LOAD, **query):
     app = AppTest.from_file(str(root / "app.py"), default_timeout=60)
     for key, value in query.items():
         app.query_params[key] = str(value)
-    app.run(timeout=FIRST_RUN)
     if path:
-        app.switch_page(path).run(timeout=FIRST_RUN)
+        app.switch_page(path)
+    app.run(timeout=FIRST_RUN)
     assert not app.exception
     return app
 

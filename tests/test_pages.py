@@ -59,9 +59,9 @@ def start(root, path=None, **query):
     app = AppTest.from_file(str(root / "app.py"), default_timeout=20)
     for key, value in query.items():
         app.query_params[key] = str(value)
-    app.run(timeout=FIRST_RUN)
     if path:
-        app.switch_page(path).run()
+        app.switch_page(path)
+    app.run(timeout=FIRST_RUN)
     assert not app.exception
     return app
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from unittest.mock import ANY
 
 import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
 
 from kpis import demo
 from kpis.assumptions import Assumptions
@@ -13,6 +15,7 @@ from kpis.store import LOCAL, Store, decisions, ledger, members, place, scenario
 from kpis.store.roles import EDITOR, VIEWER
 from kpis.store.scope import ALL, Scope
 from kpis.store.workspace import find, find_or_make
+from kpis.store.workspace import log as workspace_log
 from tests.store import made
 from tests.test_keeping_page import FIRST_RUN, LOAD, PIPELINE, TRACK, WHAT_IF, start, told
 from ui import keeping, reading, sign_in, state, workspaces
@@ -69,18 +72,22 @@ def test_without_configuration_there_is_one_local_user():
 
 @pytest.fixture(scope="module")
 def company(tmp_path_factory):
-    """A small company, read once, and its files."""
-    files = demo.write(tmp_path_factory.mktemp("company"), opportunities=150, seed=3, years=1.5)
+    """A small company, read once, and its files: of deals and their stages, all that roles and rows need."""
+    written = demo.write(tmp_path_factory.mktemp("company"), opportunities=150, seed=3, years=1.5)
+    files = [file for file in written if file.stem in ("opportunities", "opportunity_history", "stages")]
+    for other in {*written} - {*files}:
+        other.unlink()
     return read(files), files
 
 
 @pytest.fixture
 def plan(tmp_path, monkeypatch, company):
-    """Ana's workspace with the company and a bit of everything in it."""
+    """Ana's workspace with the company and a bit of everything in it; the demo company is as small."""
     monkeypatch.setenv("TANDEM_DATA", str(tmp_path / "data"))
     monkeypatch.setattr(sign_in, "is_asked", lambda: True)
     there = find_or_make(Store.open(place(str(tmp_path / "data"))), "Plan", ANA)
     intake, files = company
+    monkeypatch.setattr(state, "SAMPLE", files[0].parent)
     snapshots.keep(there, archive.about(intake), lambda folder: archive.write(intake, files, folder))
     scenarios.save(there, "Anas", Assumptions(sales_cycle=1.1))
     decisions.add(there, "Ana decides", "", None, "")
@@ -153,6 +160,41 @@ def test_an_owner_is_offered_all_of_it(enter):
     assert {"People", "Delete for good", "Sign out"} <= buttons(app)
     app.switch_page(WHAT_IF).run(timeout=FIRST_RUN)
     assert {"scenario_name", "scenario_drop_0"} <= keys(app)
+
+
+def test_somebody_who_is_there_already_is_changed_and_keeps_their_rows(plan, monkeypatch):
+    # AppTest draws all of an app, never a fragment alone.
+    rerun = st.rerun
+    monkeypatch.setattr("streamlit.rerun", lambda **_: rerun())
+
+    def people():
+        from kpis.store import Store, place
+        from kpis.store.workspace import find
+        from ui import people
+
+        people.manage(find(Store.open(place()), "Plan", "ana@example.com"))
+
+    def said():
+        return [entry.what for entry in reversed(workspace_log(plan)) if entry.kind == "member"]
+
+    as_viewer, as_editor = f"{BO} as viewer, team {WEST} only", f"{BO} as editor, team {WEST} only"
+    members.admit(plan, BO, VIEWER, Scope.of("team", [WEST]))
+    app = AppTest.from_function(people).run()
+    assert "takes part already" not in told(app)
+    app.text_input(key="people_address").set_value(" Bo@Example.com").run()
+    assert f"**{BO}** takes part already" in told(app)
+    assert buttons(app) == {"Save", "Remove"}
+    app.button(key=f"people_save {BO}").click().run()
+    assert said() == [as_viewer]  # nothing was changed
+    app.segmented_control(key=f"people_role {BO}").set_value(EDITOR).run()
+    app.button(key=f"people_save {BO}").click().run()
+    assert said() == [as_viewer, as_editor]
+    app.text_input(key="people_address").set_value("cy@example.com").run()
+    assert buttons(app) == {"Invite"}
+    app.button(key="people_save Somebody new").click().run()
+    assert said() == [as_viewer, as_editor, "cy@example.com as viewer"]
+    assert buttons(app) == {"Save", "Remove"}  # a second click cannot invite again
+    assert not app.exception
 
 
 def test_where_a_part_is_kept_is_not_said_while_names_are_masked(plan, monkeypatch):

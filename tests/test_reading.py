@@ -70,6 +70,19 @@ def test_a_long_reading_tells_how_far_it_is_and_can_be_stopped(root, endless):
     assert app.slider(key="slippage").value == 70
 
 
+def test_a_page_that_is_closed_meanwhile_leaves_it_to_the_sidebar(root, endless):
+    app = start(root, LOAD)
+    ended = endless()
+    begin(app, ("more.csv", DEALS.encode()))
+    app.query_params["mask"] = "true"
+    app.run()
+    assert app.title[0].value == "Names are masked"
+    said = [text.value for text in app.sidebar.markdown]
+    app.session_state[reading.RUNNING].watch.stop()
+    assert ended.acquire(timeout=10)
+    assert any("Reading files" in text for text in said)
+
+
 def test_newer_files_stop_the_reading_before_them(root, endless, monkeypatch):
     app = start(root, LOAD)
     ended = endless()

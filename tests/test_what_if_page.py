@@ -35,8 +35,7 @@ def start(root, **query):
     app = AppTest.from_file(str(root / "app.py"), default_timeout=60)
     for key, value in query.items():
         app.query_params[key] = str(value)
-    app.run(timeout=FIRST_RUN)
-    app.switch_page("pages/meeting/what_if.py").run()
+    app.switch_page("pages/meeting/what_if.py").run(timeout=FIRST_RUN)
     assert not app.exception
     return app
 

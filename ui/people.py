@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 import pandas as pd
 import streamlit as st
@@ -35,7 +36,8 @@ def manage(chosen: Workspace) -> None:
     st.markdown("\n".join(f"* {_line(row)}" for row in there.values()))
     with st.container(border=True):
         who = st.selectbox("Invite or change", [SOMEBODY, *there], key="people_who")
-        _form(chosen, there.get(who))
+        row, address = (there[who], who) if who in there else _invited(there)
+        _form(chosen, row, address)
     with st.expander("Who did what?", on_change="rerun", key="people_log") as log:
         if log.open:
             _log(chosen)
@@ -47,10 +49,20 @@ def _line(row: models.Member) -> str:
     return f"**{plain(row.person)}** {small(plain(said))}"
 
 
-def _form(chosen: Workspace, row: models.Member | None) -> None:
-    """Address, role and rows of a person, who has widgets of their own: nothing typed for one is saved for another."""
+def _invited(there: Mapping[str, models.Member]) -> tuple[models.Member | None, str]:
+    """The address of somebody new; of a member who has it, role and rows are changed and not given anew."""
+    address = st.text_input("E-mail address", key="people_address", help="The one they sign in with")
+    row = None
+    with suppress(StoreError):  # half an address is said to be none when it is to be invited
+        row = there.get(members.called(address))
+    if row:
+        st.markdown(f"**{plain(row.person)}** takes part already. What you save here changes their role and rows.")
+    return row, address
+
+
+def _form(chosen: Workspace, row: models.Member | None, address: str) -> None:
+    """Role and rows of a person, who has widgets of their own: nothing typed for one is saved for another."""
     of = row.person if row else SOMEBODY
-    address = of if row else st.text_input("E-mail address", key="people_address", help="The one they sign in with")
     role = st.segmented_control(
         "Role", ROLES, default=row.role if row else ROLES[0], required=True, key=f"people_role {of}"
     )

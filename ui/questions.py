@@ -21,7 +21,7 @@ def tell() -> None:
 
 
 def beside() -> None:
-    """In the sidebar of other pages: how far a reading is, and where it waits once it is over."""
+    """In the sidebar of other pages, or closed ones: how far a reading is, and where it waits once it is over."""
     if reading.RUNNING in st.session_state:
         in_short(reading.RUNNING)
 

@@ -10,6 +10,7 @@ import pandas as pd
 from kpis.answers.answer import Answer
 from kpis.answers.glossary import number
 from kpis.answers.measures import SEED
+from kpis.answers.render import records
 from kpis.answers.words import money, percent, plural
 from kpis.dataset import Dataset
 from kpis.errors import NotEnoughData
@@ -68,7 +69,7 @@ def attribution(dataset: Dataset, *, periods: int = 4) -> Answer:
         ),
         document={
             "as_of": dataset.as_of.isoformat(), "revenue": revenue,
-            "channels": channels.to_dict("records"), "campaigns": campaigns.to_dict("records"),
+            "channels": records(channels), "campaigns": records(campaigns),
             **{name: value for name, (value, _) in beside.items()},
         },
     )  # fmt: skip

@@ -127,7 +127,7 @@ class Lever:
 
 
 def lever_board(model: Model) -> tuple[Lever, ...]:
-    """The levers this model supports, in the order of the sidebar."""
+    """The levers this model supports and that can be moved, in the order of the sidebar."""
     found = estimates(model)
     return tuple(
         lever
@@ -139,7 +139,7 @@ def lever_board(model: Model) -> tuple[Lever, ...]:
             _times("deal_size", "money", found["deal_size"]),
             _slippage(found["slippage"]),
         )
-        if lever and lever.minimum <= lever.estimate <= lever.maximum
+        if lever and lever.minimum <= lever.estimate <= lever.maximum and lever.minimum < lever.maximum
     )
 
 

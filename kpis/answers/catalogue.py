@@ -7,6 +7,7 @@ import pandas as pd
 
 from kpis.answers.answer import Answer
 from kpis.answers.measures import SEED, groups_of, latest, spoken
+from kpis.answers.render import records
 from kpis.answers.words import plural
 from kpis.dataset import Dataset
 from kpis.measures.core.evaluate import Result, evaluate
@@ -38,7 +39,7 @@ def catalogue_answer(dataset: Dataset) -> Answer:
             f"{there} have a value on this data."
         ),
         tables={"catalogue": table},
-        document={"catalogue": table.to_dict("records")},
+        document={"catalogue": records(table)},
     )
 
 

@@ -15,6 +15,7 @@ from kpis.answers.answer import Answer
 from kpis.answers.counts import HISTORY, counted
 from kpis.answers.glossary import number
 from kpis.answers.outlook import Outlook
+from kpis.answers.render import records
 from kpis.answers.words import count, money, plural
 from kpis.dataset import Dataset
 from kpis.engine import NEVER, collect
@@ -137,7 +138,7 @@ def what_changed(dataset: Dataset, calendar: Calendar, period: Period, first: da
             "basis": "expected close in the period" if found.by_close else "all open deals",
             "deals": int(found.held.sum()),
             "numbers": {term: n.value for term, n in numbers.items()},
-            "changes": changes[["opportunity_id", "change", "step", "before", "after"]].to_dict("records"),
+            "changes": records(changes[["opportunity_id", "change", "step", "before", "after"]]),
         },
     )
 

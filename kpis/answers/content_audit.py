@@ -8,6 +8,7 @@ import pandas as pd
 from kpis.answers.answer import Answer, Number
 from kpis.answers.glossary import number
 from kpis.answers.measures import SEED
+from kpis.answers.render import records
 from kpis.answers.words import plural
 from kpis.dataset import Dataset
 from kpis.engine import collect
@@ -65,7 +66,7 @@ def content_audit(dataset: Dataset, *, periods: int = 4) -> Answer:
         numbers=_numbers(dataset, periods) | {"never_downloaded": number("never_downloaded", float(unread))},
         tables={"assets": assets},
         notes=("A verdict is a rank among your own assets, not a judgement of what is in them.",),
-        document={"verdicts": counts, "assets": assets.astype(object).where(assets.notna(), None).to_dict("records")},
+        document={"verdicts": counts, "assets": records(assets)},
     )
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from kpis.answers.answer import Answer
 from kpis.answers.glossary import number
 from kpis.answers.measures import SEED, latest
-from kpis.answers.render import say
+from kpis.answers.render import records, say
 from kpis.answers.words import count, money, percent, plural
 from kpis.dataset import Dataset
 from kpis.engine import collect
@@ -81,7 +81,7 @@ def concentration(dataset: Dataset, *, periods: int = 4, lost: int = 1) -> Answe
         notes=("Revenue of named customers only. What is left assumes that nothing takes its place.",),
         document={
             "revenue": total, "at_risk": gone, "top_fifth_share": top, "HHI": _hhi(revenue),
-            "what_if": what_if.to_dict("records"),
+            "what_if": records(what_if),
         },
     )  # fmt: skip
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from kpis.answers.answer import Answer
 from kpis.answers.glossary import number
+from kpis.answers.render import records
 from kpis.answers.words import count, percent, plural
 from kpis.dataset import Dataset
 from kpis.engine import collect
@@ -140,7 +141,7 @@ def experiments(dataset: Dataset, *, periods: int = 4) -> Answer:
             f"Fisher's exact test; p-values corrected for {plural(len(tests), 'look')} (Holm).",
             "Opens are over emails sent, clicks over emails opened.",
         ),
-        document={"tests": tests.to_dict("records")},
+        document={"tests": records(tests)},
     )
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from kpis.answers.answer import Answer
 from kpis.answers.measures import SEED, groups_of, latest, signed, spoken
 from kpis.answers.monitor import monitor
+from kpis.answers.render import records
 from kpis.answers.why import beyond_chance
 from kpis.answers.words import count, percent, plural
 from kpis.dataset import Dataset
@@ -70,7 +71,7 @@ def family(dataset: Dataset, question: str, ids: Iterable[str], *, periods: int 
             f"A value from fewer than {LOW_SAMPLE} records is marked as a low sample.",
             *watched.notes,
         ),
-        document={"measures": cards.astype(object).where(cards.notna(), None).to_dict("records")},
+        document={"measures": records(cards)},
     )
 
 

@@ -15,6 +15,7 @@ from kpis.answers.glossary import number
 from kpis.answers.outlook import Outlook
 from kpis.answers.outlook import number as finite
 from kpis.answers.pipeline import deal_table, expected_now
+from kpis.answers.render import records
 from kpis.answers.words import count, percent, plural
 from kpis.periods import day_of
 
@@ -76,11 +77,11 @@ def document(found: Outlook) -> dict[str, Any]:
         "coverage": {
             "period": found.landings[0].label, **{part: finite(getattr(found.landings[0], part)) for part in PARTS}
         },
-        "depends_on": depends.tables["depends_on"].rename(columns={"p_0": "p"}).to_dict("records"),
+        "depends_on": records(depends.tables["depends_on"].rename(columns={"p_0": "p"})),
         "dependence": {"sentence": depends.sentence, **depends.document},
-        "risks": risks.tables["risks"].to_dict("records"),
-        "unknown": risks.tables["unknown"].to_dict("records"),
-        "assists": helps.tables["assists"].to_dict("records"),
+        "risks": records(risks.tables["risks"]),
+        "unknown": records(risks.tables["unknown"]),
+        "assists": records(helps.tables["assists"]),
     }  # fmt: skip
 
 
@@ -119,13 +120,13 @@ def _deals(found: Outlook, deals: pd.DataFrame) -> list[dict[str, Any]]:
     return [
         {
             "opportunity_id": row["opportunity_id"],
-            "name": row["name"] if isinstance(row["name"], str) else None,
-            "amount": finite(row["amount"]),
+            "name": row["name"],
+            "amount": row["amount"],
             "p": [row["p_0"], row["p_1"], row["p_2"]],
             "why": why,
             "flags": model.flags.of(place),
             "blocker": row["blocker"] or None,
             "at_risk": row["expected"] if row["flags"] else 0.0,
         }
-        for row, place, why in zip(deals.to_dict("records"), places, reasons(found, places), strict=True)
+        for row, place, why in zip(records(deals), places, reasons(found, places), strict=True)
     ]

@@ -7,6 +7,7 @@ import pandas as pd
 
 from kpis.answers.answer import Answer
 from kpis.answers.glossary import number
+from kpis.answers.render import records
 from kpis.answers.words import percent, plural
 from kpis.dataset import Dataset
 from kpis.errors import NotEnoughData
@@ -58,7 +59,7 @@ def lead_quality(dataset: Dataset, *, periods: int = 8) -> Answer:
         },
         tables={"deciles": deciles},
         notes=("Deciles are of the leads of a period. Recent leads may still be won.",),
-        document={"ranks": value, "deciles": deciles.astype(object).where(deciles.notna(), None).to_dict("records")},
+        document={"ranks": value, "deciles": records(deciles)},
     )  # fmt: skip
 
 
@@ -97,5 +98,5 @@ def leak_drivers(dataset: Dataset, *, periods: int = 8) -> Answer:
             f"Fisher's exact test of each value against the rest, corrected for {plural(len(table), 'look')} (Holm).",
             "What goes with leaving need not cause it.",
         ),
-        document={"drivers": table.to_dict("records")},
+        document={"drivers": records(table)},
     )

@@ -9,6 +9,7 @@ import pandas as pd
 
 from kpis.answers.answer import Answer
 from kpis.answers.measures import SEED, spoken
+from kpis.answers.render import records
 from kpis.answers.words import percent, plural
 from kpis.dataset import Dataset
 from kpis.measures.core.watch import ALARMS, Watched, watch
@@ -36,7 +37,7 @@ def monitor(dataset: Dataset, names: Iterable[str] | None = None, *, rng: np.ran
             "as_of": dataset.as_of.isoformat(),
             "judged": len(judged),
             "false_alarms_expected": expected,
-            "measures": verdicts.astype(object).where(verdicts.notna(), None).to_dict("records"),
+            "measures": records(verdicts),
         },
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import date
 from typing import Any
 
@@ -52,6 +53,12 @@ def _table(table: pd.DataFrame) -> str:
 def as_json(document: Any) -> str:
     """The document as JSON (RFC 8259): every figure unrounded, days as ISO 8601."""
     return json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1, default=_plain)
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a table as a document has them: what is unknown or no finite number is null."""
+    known = table.notna() & ~table.isin((math.inf, -math.inf))
+    return table.astype(object).where(known, None).to_dict("records")
 
 
 def _plain(value: Any) -> Any:

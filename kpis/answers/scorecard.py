@@ -12,6 +12,7 @@ import pandas as pd
 from kpis import measures
 from kpis.answers.answer import Answer, Number
 from kpis.answers.measures import SEED, latest, spoken
+from kpis.answers.render import records
 from kpis.answers.words import plural
 from kpis.dataset import Dataset
 from kpis.definitions import Benchmark
@@ -57,7 +58,7 @@ def scorecard(dataset: Dataset, *, periods: int = 8) -> Answer:
             "Benchmarks are what others reported, at the date given; settings replace them (definitions.benchmarks).",
             "One figure counts as met within a tenth of it. Above or below is neither good nor bad by itself.",
         ),
-        document={"scorecard": table.astype(object).where(table.notna(), None).to_dict("records")},
+        document={"scorecard": records(table)},
     )
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from kpis.answers.answer import Answer
 from kpis.answers.outlook import Outlook
+from kpis.answers.render import records
 from kpis.answers.targets import targets_for
 from kpis.answers.words import percent, plural
 from kpis.forecast.backtest import LANDMARKS
@@ -204,16 +205,10 @@ def _document(table: pd.DataFrame, rows: pd.DataFrame, methods: pd.DataFrame, cu
     used = list(methods["used"])
     return {
         "currency": currency,
-        "methods": [] if table.empty else _records(table[columns]),
+        "methods": [] if table.empty else records(table[columns]),
         "chosen": used[0],
         "chosen_by_window": used,
         "why": "; ".join(f"{row.window}: {row.why}" for row in methods.itertuples()),
         "by_whole_record": list(methods["by_whole_record"]),
-        "origins": _records(rows),
+        "origins": records(rows),
     }
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as plain values; a missing number is None."""
-    records = table.astype("object").to_dict("records")
-    return [{k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in row.items()} for row in records]

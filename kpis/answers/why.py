@@ -7,6 +7,7 @@ import pandas as pd
 
 from kpis.answers.answer import Answer, Number
 from kpis.answers.measures import SEED, groups_of, signed, spoken
+from kpis.answers.render import records
 from kpis.answers.words import percent
 from kpis.dataset import Dataset
 from kpis.errors import AssumptionError, NotEnoughData
@@ -89,7 +90,7 @@ def why(
         document={
             "measure": one.measure.name, "by": by, "unit": one.headline.unit, "before": labels[0], "after": labels[1],
             "start": start, "end": end, "change": end - start, "beyond_chance": certain,
-            "steps": steps.to_dict("records"), "groups": groups.to_dict("records"),
+            "steps": records(steps), "groups": records(groups),
         },
     )  # fmt: skip
 

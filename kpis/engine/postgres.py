@@ -11,6 +11,7 @@ import pyarrow as pa
 from psycopg.types.numeric import FloatLoader
 
 from kpis.errors import InputError
+from kpis.postgres import connect
 
 _ARROW = {
     **dict.fromkeys(("int2", "int4", "int8"), pa.int64()),
@@ -52,7 +53,7 @@ class Postgres:
         self._place, self._rows, self._seconds = place, rows, seconds
         self._turn = Lock()
         with self._told():
-            self._session = psycopg.connect(url, autocommit=True)
+            self._session = connect(url, seconds=seconds, autocommit=True)
             self._session.execute("SET default_transaction_read_only = on")
             self._session.execute(f"SET statement_timeout = '{seconds}s'")
             self._session.execute("SET TIME ZONE 'UTC'")

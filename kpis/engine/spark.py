@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import warnings
+from collections import UserDict
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from itertools import count
 from typing import TYPE_CHECKING
+from urllib.parse import quote
+from weakref import ref
 
 import narwhals.stable.v2 as nw
 import pandas as pd
@@ -28,17 +34,23 @@ LOCAL = {
 }
 """A Spark on this machine: quiet, and not cut into the 200 parts that a cluster shares out."""
 
+UTC = {"spark.sql.session.timeZone": "UTC"}
+RETRIES = 4
+"""How often a server is asked again that does not answer, for some 10 seconds; Spark would go on for ten minutes."""
+
 # Rows come and go as Arrow: pandas never passes through Spark here.
 warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
+# What cannot be reached is told once, by the error.
+warnings.filterwarnings("ignore", r"\[RETRIES_EXCEEDED\]", UserWarning)
 
 
 def connected(master: str, options: Mapping[str, str]) -> SparkSession:
-    """A session on this machine (``local[2]``) or at a Spark Connect server (``host:15002``).
+    """The session of this machine (``local[2]``), or a new one at a Spark Connect server (``host:15002``).
 
     Parameters
     ----------
     options
-        Settings of Spark itself, such as ``spark.driver.memory``.
+        Settings of Spark itself, such as ``spark.driver.memory``; others are of the way to a server, such as ``token``.
 
     Raises
     ------
@@ -49,19 +61,61 @@ def connected(master: str, options: Mapping[str, str]) -> SparkSession:
     if is_local and not (shutil.which("java") or os.environ.get("JAVA_HOME")):
         raise InputError("Spark needs Java, which is not here", way_out="Install Java 17 or newer, or set JAVA_HOME")
     try:
-        from pyspark.sql import SparkSession
-
-        builder = SparkSession.builder.master(master) if is_local else SparkSession.builder.remote(f"sc://{master}")
-        for name, value in {**(LOCAL if is_local else {}), **options, "spark.sql.session.timeZone": "UTC"}.items():
-            builder = builder.config(name, value)
-        return builder.getOrCreate()
+        return _here(master, options) if is_local else _at_server(master, options)
     except ImportError as error:
         raise InputError(
             f"Spark is not installed ({error})", way_out="Install it: pip install 'pyspark[connect]'"
         ) from None
     except Exception as error:
-        said = str(error).splitlines()[0][:200]
+        said = " ".join(str(error).split())[:200]
         raise InputError(f"Spark cannot be reached ({said})", place=master, way_out="Check the address") from error
+
+
+def _here(master: str, options: Mapping[str, str]) -> SparkSession:
+    from pyspark.sql import SparkSession
+
+    return SparkSession.builder.master(master).config(map={**LOCAL, **options, **UTC}).getOrCreate()
+
+
+def _at_server(server: str, options: Mapping[str, str]) -> SparkSession:
+    from pyspark.sql.connect.client.retries import DefaultPolicy
+
+    # Through pyspark.sql a process has one server for good: the first would be asked for the tables of the second.
+    from pyspark.sql.connect.session import SparkSession
+
+    settings = {name: value for name, value in options.items() if name.startswith("spark.")}
+    way = "".join(f";{name}={quote(value, safe='')}" for name, value in options.items() if name not in settings)
+    session = SparkSession.builder.remote(f"sc://{server}/{way}").create()
+    session.client.set_retry_policies([DefaultPolicy(RETRIES)])
+    for name, value in {**settings, **UTC}.items():
+        session.conf.set(name, value)
+    return session
+
+
+_numbers = count()
+_cached: dict[int, tuple[ref[UserDict[str, DataFrame]], dict[str, DataFrame]]] = {}
+"""The frames of every engine, and whether it and its layers are still there."""
+
+
+def _tidy(*, all_of_them: bool = False) -> None:
+    """Free what engines have cached that are gone: a server keeps it beyond the session.
+
+    Asked when another engine begins and at the end of the process, since an engine may go in the middle of a query.
+    """
+    for number, (there, frames) in [*_cached.items()]:
+        if all_of_them or there() is None:
+            _cached.pop(number, None)
+            _free(frames)
+
+
+def _free(frames: dict[str, DataFrame]) -> None:
+    """Forget the frames and their caches, as far as Spark is still there."""
+    with suppress(Exception):
+        while frames:
+            frames.popitem()[1].unpersist()
+
+
+atexit.register(_tidy, all_of_them=True)
 
 
 class Spark(Remote):
@@ -76,7 +130,9 @@ class Spark(Remote):
     def __init__(self, session: SparkSession, tables: Mapping[str, str]) -> None:
         self._session = session
         self._there = tables
-        self._frames: dict[str, DataFrame] = {}
+        _tidy()
+        self._frames: UserDict[str, DataFrame] = UserDict()
+        _cached[next(_numbers)] = ref(self._frames), self._frames.data
         super().__init__()
 
     def _lying(self, table: str) -> DataFrame:
@@ -93,16 +149,16 @@ class Spark(Remote):
             return nw.Schema()
 
     def place(self, table: str, columns: Collection[str]) -> None:
-        """A view of the table."""
-        from pyspark.sql import functions as F  # noqa: N812 - as everybody calls it
-
+        """A view of the table as it is now: what was cached of an earlier state is no longer used."""
+        catalog, name = self._session.catalog, self._there[table]
+        (catalog.refreshByPath if name.endswith(PARQUET) else catalog.refreshTable)(name)
         chosen = []
         for column in TABLES[table].columns:
-            value = (F.col(column.name) if column.name in columns else F.lit(None)).cast(SPARK_TYPE[column.kind])
-            chosen.append(value.alias(column.name))
+            value = f"CAST({column.name if column.name in columns else 'NULL'} AS {SPARK_TYPE[column.kind]})"
+            chosen.append(f"{value} AS {column.name}")
             if column.name in TABLES[table].dates:
-                chosen.append(F.unix_date(value).alias(f"{column.name}_n"))
-        self._frames[table] = self._lying(table).select(*chosen)
+                chosen.append(f"unix_date({value}) AS {column.name}_n")
+        self._frames[table] = self._lying(table).selectExpr(*chosen)
 
     def source(self) -> None:
         """Frames carry their session."""
@@ -120,9 +176,11 @@ class Spark(Remote):
         self._frames.pop(table).unpersist()
 
     def put(self, table: str, rows: pa.Table | pd.DataFrame) -> None:
-        """Sent to Spark as Arrow."""
+        """Sent to Spark as Arrow, with its schema: a server does not take that of no rows from them."""
+        from pyspark.sql.pandas.types import from_arrow_schema
+
         arrow = rows if isinstance(rows, pa.Table) else pa.Table.from_pandas(rows, preserve_index=False)
-        self.create(table, self._session.createDataFrame(arrow))
+        self.create(table, self._session.createDataFrame(arrow, from_arrow_schema(arrow.schema)))
 
     def text(self, frame: DataFrame) -> str:
         """Spark's own hash of the plan, which passes over the names of columns, and those names."""
@@ -134,5 +192,4 @@ class Spark(Remote):
 
     def close(self) -> None:
         """Free the caches; the session is Spark's own, and others may use it."""
-        for table in [*self._frames]:
-            self.drop(table)
+        _free(self._frames.data)

@@ -120,7 +120,7 @@ def _reading(url: str, asked: Connection) -> Iterator[sqlalchemy.Connection]:
 
     address = parsed(url)
     try:
-        engine = _engine(address)
+        engine = _engine(address, asked)
         with engine.connect() as connection:
             if address.get_backend_name() == "postgresql":
                 connection.execute(sqlalchemy.text(f"SET statement_timeout = '{asked.seconds}s'"))
@@ -154,7 +154,7 @@ def _tables(
     return {name: (table, there[table]) for name, table in wanted.items()}
 
 
-def _engine(address: sqlalchemy.URL) -> sqlalchemy.Engine:
+def _engine(address: sqlalchemy.URL, asked: Connection) -> sqlalchemy.Engine:
     import sqlalchemy
 
     if address.get_backend_name() == "sqlite":
@@ -163,7 +163,12 @@ def _engine(address: sqlalchemy.URL) -> sqlalchemy.Engine:
             raise InputError("There is no such file or folder", place=str(path), way_out="Check the path")
         where = f"{path.resolve().as_uri()}?mode=ro"
         return sqlalchemy.create_engine("sqlite://", creator=lambda: sqlite3.connect(where, uri=True))
-    return sqlalchemy.create_engine(address, execution_options={"postgresql_readonly": True})
+    engine = sqlalchemy.create_engine(address, execution_options={"postgresql_readonly": True})
+    if engine.dialect.name == "postgresql":
+        from kpis.postgres import listen
+
+        listen(engine, asked.seconds)
+    return engine
 
 
 def _names(inspector: Any) -> dict[str, tuple[str | None, str]]:

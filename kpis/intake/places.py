@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import parse_qsl
 
-from kpis.addresses import parsed, shown
+from kpis.addresses import filled, parsed, shown
 from kpis.engine import Remote
 from kpis.errors import InputError
 from kpis.intake import canonical, databases
@@ -78,9 +78,9 @@ def find(entries: Entries, settings: Settings) -> Place | None:
         When it cannot be reached.
     """
     for n, entry in enumerate(entries):
-        scheme, parted, rest = str(entry).partition("://") if isinstance(entry, str) else ("", "", "")
+        scheme, parted, _ = str(entry).partition("://") if isinstance(entry, str) else ("", "", "")
         if parted and scheme == SPARK:
-            return _spark(rest, [*entries[:n], *entries[n + 1 :]], settings)
+            return _spark(filled(str(entry)).partition("://")[2], [*entries[:n], *entries[n + 1 :]], settings)
         if parted and scheme.partition("+")[0] in POSTGRES:
             return _postgres(str(entry), entries, settings)
     return None

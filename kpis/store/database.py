@@ -20,9 +20,6 @@ from kpis.store.place import IN_MEMORY
 WAIT = 30
 """Seconds that a writer waits for another one, and after which a slow server's answer is given up."""
 
-REACHABLE = 10
-"""Seconds after which a server that does not answer is given up."""
-
 NEWEST = "head"
 """The migration that a store is brought up to."""
 
@@ -80,8 +77,7 @@ def unreachable(error: DBAPIError, address: URL) -> StoreError:
 
 
 def _engine(address: URL, url: str) -> Engine:
-    waits = {"connect_timeout": REACHABLE, "tcp_user_timeout": REACHABLE * 1000}
-    options: dict[str, Any] = {"pool_pre_ping": True, "connect_args": waits}
+    options: dict[str, Any] = {"pool_pre_ping": True}
     if address.get_backend_name() == "sqlite":
         # One connection, shared by the session's threads, is all that a database in memory has.
         alone = {"poolclass": StaticPool} if url == IN_MEMORY else {}
@@ -94,6 +90,10 @@ def _engine(address: URL, url: str) -> Engine:
     event.listen(engine, "connect", _prepare(engine.dialect.name))
     if engine.dialect.name == "sqlite":
         event.listen(engine, "begin", _begin)
+    else:
+        from kpis.postgres import listen
+
+        listen(engine, WAIT)
     return engine
 
 

@@ -39,6 +39,8 @@ def listed(workspace: Workspace) -> list[models.Member]:
 def admit(workspace: Workspace, person: str, role: str, scope: Scope = ALL) -> None:
     """Invite a person, or give a member another role and other rows; nobody is written to.
 
+    A member who has them already stays as they are, and the audit log says nothing.
+
     Raises
     ------
     StoreError
@@ -49,7 +51,10 @@ def admit(workspace: Workspace, person: str, role: str, scope: Scope = ALL) -> N
         raise StoreError(f"'{role}' is no role", place="member", way_out=f"Roles: {', '.join(ROLES)}")
     if role == OWNER and scope:
         raise StoreError("An owner sees all rows", place="member", way_out="Choose another role, or all rows")
-    action = "changed" if name in {row.person for row in listed(workspace)} else "invited"
+    before = {row.person: row for row in listed(workspace)}.get(name)
+    if before and (before.role, before.scope) == (role, scope.text):
+        return
+    action = "changed" if before else "invited"
     told = f"{name} as {role}{f', {scope.words} only' if scope else ''}"
     with workspace.writing(action, "member", told) as session:
         session.merge(models.Member(workspace_id=workspace.id, person=name, role=role, scope=scope.text))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -38,6 +40,15 @@ def test_every_lever_has_its_place_estimate_range_and_count(board):
         assert lever.own.low < lever.own.high
         assert f"n {lever.own.n:,}" in lever.history("USD")
         assert lever.estimate == pytest.approx(lever.own.value * lever.scale, abs=0.51 * lever.step)
+
+
+@pytest.mark.parametrize(("share", "ends"), [(0.98, [(98, 99)]), (0.99, []), (1.0, [])])
+def test_a_lever_that_cannot_be_moved_is_none(model, monkeypatch, share, ends):
+    # nine tenths of what is not pushed on anyway, in whole percents: 98 + 1.8, 99 + 0.9 and 100 + 0 are 99, 99 and 100
+    found = estimates(model)
+    found["slippage"] = replace(found["slippage"], value=share)
+    monkeypatch.setattr("kpis.answers.board.estimates", lambda _: found)
+    assert [(x.minimum, x.maximum) for x in lever_board(model) if x.field == "slippage"] == ends
 
 
 def test_estimates_change_nothing(board):

@@ -8,6 +8,7 @@ import sys
 from datetime import date
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from kpis.answers.assists import TYPES, agreed, assists, titles
@@ -15,6 +16,7 @@ from kpis.answers.dependence import dependence
 from kpis.answers.health import deal_health, document
 from kpis.answers.outlook import outlook
 from kpis.answers.pipeline import COMPOSITIONS, deal_table, pipeline_health
+from kpis.answers.render import as_json, records
 from kpis.answers.words import percent
 from kpis.assumptions import Assumptions
 from kpis.forecast.backtest import record
@@ -95,6 +97,26 @@ def test_without_an_open_deal_nobody_needs_help():
     answer = assists(outlook(data, model, None, record(data, model)))
     assert answer.sentence == "No open deal carries a risk flag, so none needs help."
     assert len(answer.tables["assists"]) == 0
+
+
+def test_deals_without_names_are_told_without_names():
+    open_deal = b"opportunity_id,stage,status,amount,created_at\nA,Demo,open,0,2026-02-15\n"
+    data = read([("deals.csv", open_deal)]).dataset
+    model = fit(data)
+    told = json.loads(as_json(document(outlook(data, model, None, record(data, model)))))
+    assert [(deal["opportunity_id"], deal["name"], deal["flags"]) for deal in told["deals"]] == [
+        ("A", None, ["no amount"])
+    ]
+    assert [(deal["opportunity_id"], deal["name"], deal["owner"]) for deal in told["assists"]] == [("A", None, None)]
+
+
+def test_a_record_has_null_for_what_is_no_number():
+    table = pd.DataFrame(
+        {"name": pd.Series(["A", None], dtype="str"), "n": [1, 2], "share": [0.5, np.nan], "most": [np.inf, 2.0]}
+    )
+    assert records(table) == [
+        {"name": "A", "n": 1, "share": 0.5, "most": None}, {"name": None, "n": 2, "share": None, "most": 2.0},
+    ]  # fmt: skip
 
 
 def test_edits_hold_by_deal_and_a_new_blocker_brings_its_asset(found):

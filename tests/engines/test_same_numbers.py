@@ -24,7 +24,7 @@ from kpis.pipeline.pacing import build_up, yields
 from kpis.pipeline.stints import Stints, stints
 from kpis.pipeline.waterfall import moves, waterfall
 from tests.engines import companies
-from tests.engines.conftest import ENGINES
+from tests.engines.conftest import ENGINES, EVERYWHERE
 from tests.engines.servers import in_words_of
 from tests.oracle import waterfall as plain
 from tests.oracle.visits import visits
@@ -66,7 +66,7 @@ def test_every_measure(name: str, engine: str, company: Company, on: On) -> None
     pd.testing.assert_frame_equal(ask(on(engine, company(name))), here, **EXACT)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", EVERYWHERE)
 def test_measures_by_a_dimension_of_their_own_and_of_another_table(engine: str, company: Company, on: On) -> None:
     names = ["win_rate", "won_revenue", "lead_conversion_rate", "sales_cycle_length"]
     names = [name for name in names if name in _known()]
@@ -100,7 +100,7 @@ def _categories(table: pd.DataFrame) -> list[str]:
     return [c for c in table.columns if isinstance(table[c].dtype, pd.CategoricalDtype)]
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", EVERYWHERE)
 @pytest.mark.parametrize("name", COMPANIES)
 def test_stints_of_today_and_of_past_days(name: str, engine: str, company: Company, on: On) -> None:
     here = company(name)
@@ -109,7 +109,7 @@ def test_stints_of_today_and_of_past_days(name: str, engine: str, company: Compa
         _same_stints(stints(on(engine, here).known_at(day)), stints(here.known_at(day)))
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", EVERYWHERE)
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_stints_are_those_of_plain_loops(seed: int, engine: str, company: Company, on: On) -> None:
     rows = companies.tables(seed)
@@ -142,7 +142,7 @@ def _carried(rows: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
     return carried
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", EVERYWHERE)
 @pytest.mark.parametrize("name", COMPANIES)
 def test_the_waterfall_and_the_oracle(name: str, engine: str, company: Company, on: On) -> None:
     here = company(name)
@@ -160,7 +160,7 @@ def test_the_waterfall_and_the_oracle(name: str, engine: str, company: Company, 
         assert {step: found.totals[step] for step in found.totals} == {step: oracle[step] for step in found.totals}
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", EVERYWHERE)
 def test_pacing_and_closes(engine: str, company: Company, on: On) -> None:
     here, there = company("demo"), on(engine, company("demo"))
     calendar = Calendar("quarter")
@@ -174,7 +174,7 @@ def test_pacing_and_closes(engine: str, company: Company, on: On) -> None:
     same(closes(there, since), closes(here, since), order=["created", "first", "last"])
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", EVERYWHERE)
 @pytest.mark.parametrize("name", ["demo", "msft_regional_sales"])
 def test_the_forecast(name: str, engine: str, company: Company, on: On) -> None:
     here, there = fit(company(name)), fit(on(engine, company(name)))
@@ -183,7 +183,7 @@ def test_the_forecast(name: str, engine: str, company: Company, on: On) -> None:
     np.testing.assert_allclose(right, left, rtol=1e-12)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", EVERYWHERE)
 def test_names_are_masked_alike(engine: str, company: Company, on: On) -> None:
     here = replace(company("odd 1"), fingerprint="masked alike")
     there = replace(on(engine, company("odd 1")), fingerprint="masked alike")

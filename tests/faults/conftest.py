@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -63,6 +65,20 @@ class Database:
         """Stop it and start it: every session of before is ended."""
         self.stop()
         self.start()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """All of its processes are stopped, with their lines open: its machine acknowledges, it says nothing."""
+        [pid, *_] = (Path(self._server.pgdata) / "postmaster.pid").read_text().split()
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        processes = [int(process) for process in (pid, *children)]
+        for process in processes:
+            os.kill(process, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in processes:
+                os.kill(process, signal.SIGCONT)
 
     def address(self) -> str:
         """The address of a new database in it."""

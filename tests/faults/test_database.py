@@ -10,6 +10,8 @@ from sqlalchemy import text
 from kpis.assumptions import Assumptions
 from kpis.engine.postgres import Postgres
 from kpis.errors import InputError, StoreError
+from kpis.intake import databases
+from kpis.settings import Connection
 from kpis.store import LOCAL, Store, decisions, scenarios
 from kpis.store import database as connections
 from kpis.store.workspace import find_or_make
@@ -94,6 +96,48 @@ def test_what_takes_too_long_is_given_up_and_told(far_store, monkeypatch):
             scenarios.save(there, "waits", Assumptions())
     scenarios.save(there, "free again", Assumptions())
     assert [row.name for row in scenarios.listed(there)] == ["free again"]
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """A silent server is given up after a second and a half."""
+    patience = pytest.importorskip("kpis.postgres")
+    monkeypatch.setattr(patience, "REACHABLE", 1)
+    monkeypatch.setattr(patience, "GRACE", 0.5)
+    monkeypatch.setattr(connections, "WAIT", 1)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_frozen_store_is_given_up_and_found_again(database, far_store):
+    store = Store.open(far_store)
+    there = find_or_make(store, "Plan", LOCAL)
+
+    def cut_off():
+        with there.writing("saved", "decision", "half") as session, database.frozen():
+            session.execute(text("SELECT 1"))
+
+    with pytest.raises(StoreError, match=rf"{AWAY} \(.*silent for 1.5 seconds"):
+        cut_off()
+    with database.frozen(), pytest.raises(StoreError, match=rf"{AWAY} \(.*timeout expired"):
+        scenarios.save(there, "waits", Assumptions())
+    scenarios.save(there, "after", Assumptions())
+    assert [row.name for row in scenarios.listed(there)] == ["after"]
+    assert decisions.listed(there) == []
+
+
+@pytest.mark.usefixtures("impatient")
+def test_data_in_a_frozen_database_are_told_to_be_loaded_again(database):
+    url = database.address()
+    session = Postgres(url, "postgres://here/crm", rows=10, seconds=1)
+    with database.frozen():
+        for _ in range(2):
+            with pytest.raises(InputError, match=r"ended the session, or cannot be reached.*Load the data again"):
+                session.fetch("SELECT 1 AS one")
+        with pytest.raises(InputError, match="cannot be reached"):
+            Postgres(url, "postgres://here/crm", rows=10, seconds=1)
+        with pytest.raises(InputError, match="the database cannot be read"):
+            databases.look(url, Connection(seconds=1))
+    assert Postgres(url, "postgres://here/crm", rows=10, seconds=1).fetch("SELECT 1 AS one").to_pydict() == {"one": [1]}
 
 
 def test_data_in_a_database_that_restarts_are_told_to_be_loaded_again(database):

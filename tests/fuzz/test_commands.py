@@ -6,11 +6,10 @@ import json
 import tempfile
 from pathlib import Path
 
-import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as search
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from tests.fuzz.exports import EXAMPLES, companies, write
 from tests.fuzz.judge import outcome
@@ -103,11 +102,7 @@ class Schedule(RuleBasedStateMachine):
         self.scratch.cleanup()
 
 
-@pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisWarning")
-def test_a_workspace_survives_any_schedule():
-    run_state_machine_as_test(
-        Schedule,
-        settings=search(
-            max_examples=max(EXAMPLES // 6, 1), stateful_step_count=6, suppress_health_check=list(HealthCheck)
-        ),
-    )
+TestSchedule = Schedule.TestCase
+TestSchedule.settings = search(
+    max_examples=max(EXAMPLES // 6, 1), stateful_step_count=6, suppress_health_check=list(HealthCheck)
+)
