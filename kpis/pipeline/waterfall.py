@@ -110,10 +110,10 @@ def moves_frame(dataset: Dataset, first: date, last: date) -> nw.LazyFrame:
     """The query of ``moves``."""
     cursor = dataset.engine.cursor()
     today = day_n(last)
-    before = _state(dataset, first, cursor).select(
+    before = _state(dataset, first, first, cursor).select(
         "opportunity_id", outcome_from="outcome", amount_from="amount", close_from="close"
     )
-    frame = _state(dataset, last, cursor).join(before, on="opportunity_id", how="left")
+    frame = _state(dataset, last, first, cursor).join(before, on="opportunity_id", how="left")
     frame = frame.with_columns(
         outcome_from=nw.col("outcome_from").fill_null(ABSENT),
         amount_from=nw.col("amount_from").fill_null(0.0),
@@ -126,9 +126,13 @@ def moves_frame(dataset: Dataset, first: date, last: date) -> nw.LazyFrame:
     return frame.select(*_MOVE)
 
 
-def _state(dataset: Dataset, day: date, cursor: Cursor) -> nw.LazyFrame:
-    """Deals as known at the end of a day: ``outcome``, ``amount``, ``close``, ``closed`` and what names them."""
+def _state(dataset: Dataset, day: date, since: date, cursor: Cursor) -> nw.LazyFrame:
+    """Deals as known at the end of a day: ``outcome``, ``amount``, ``close``, ``closed`` and what names them.
+
+    Those closed for good by the end of ``since``, which are most, are left out.
+    """
     frame = dataset.known_at(day).frame("opportunities", cursor)
+    frame = frame.filter(nw.col("closed_at_n").is_null() | (nw.col("closed_at_n") > day_n(since)))
     frame = frame.filter(~nw.col("created_at_n").is_null() | ~nw.col("closed_at_n").is_null())
     status = nw.when(nw.col("status") == "won").then(WON).when(nw.col("status") == "lost").then(LOST)
     if dataset.has_history:
