@@ -11,7 +11,8 @@ from streamlit.runtime.pages_manager import PagesManager
 # moved lever five times slower.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from ui import failures, keeping, meeting, questions, room, sign_in, state
+from kpis import memory
+from ui import failures, keeping, meeting, questions, sign_in, state
 from ui.cards import plain, small
 
 PICTURES = Path(__file__).parent / "ui"
@@ -200,5 +201,5 @@ else:
     # until the first st.navigation, so the first link to a page would end at "Page not found".
     PagesManager.uses_pages_directory = False
     failures.watch()
-    room.share_memory()
+    memory.share()
     app = st.App(__file__, on_script_error=failures.say)

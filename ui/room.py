@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import os
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ from weakref import WeakSet, finalize
 
 import streamlit as st
 
+from kpis import memory
 from kpis.answers.words import size as said
 from kpis.errors import InputError
 from kpis.intake.sources import Upload
@@ -22,8 +21,6 @@ OF_SESSION, OF_SERVER = "TANDEM_SESSION_MB", "TANDEM_SERVER_MB"
 """Environment variables: MB of files, as they were uploaded, in one session and in all sessions of a process."""
 USUAL = {OF_SESSION: 500, OF_SERVER: 2000}
 HELD = "held"
-_PLACES = -8
-"""glibc's M_ARENA_MAX."""
 SOON = 2.0
 """Seconds after which the run that replaced data, and the session that ended, have let go of them."""
 
@@ -78,25 +75,10 @@ def give_back_soon() -> None:
     timer.start()
 
 
-def share_memory() -> None:
-    """Have all threads allocate from few places; before the first visitor.
-
-    Each run of a page is a thread, and glibc gives threads places of their own whose freed pages stay scattered: after
-    some twenty uploads the server held a fifth more than after five, with nothing in it that was still used.
-    """
-    _glibc("mallopt", _PLACES, 2)
-
-
 def _give_back() -> None:
-    """Free cycles now, which Python does late, and the pages that the C library keeps for later."""
+    """Free cycles now, which Python does late, and what is kept of their memory."""
     gc.collect()
-    _glibc("malloc_trim", 0)
-
-
-def _glibc(function: str, *values: int) -> None:
-    """Call what other C libraries do not have, where it is there."""
-    if sys.platform == "linux" and (found := getattr(ctypes.CDLL(None), function, None)):
-        found(*values)
+    memory.give_back()
 
 
 def _limit(name: str) -> int:

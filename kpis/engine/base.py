@@ -16,6 +16,7 @@ import narwhals.stable.v2 as nw
 import pandas as pd
 import pyarrow as pa
 
+from kpis import memory
 from kpis.errors import AssumptionError
 
 Type = Literal["int", "int32", "float", "text", "category"]
@@ -23,6 +24,9 @@ Type = Literal["int", "int32", "float", "text", "category"]
 
 _NUMBERS = {"int": "int64", "int32": "int32", "float": "double"}
 _Made = TypeVar("_Made")
+
+LARGE = 2**27
+"""Bytes of a result from which on its freed memory is given back at once."""
 
 REMEMBERED = 4
 """How many of the latest intermediate results an engine keeps: with copies of the largest tables they cost memory."""
@@ -219,7 +223,7 @@ def _narrowed(frame: nw.LazyFrame, schema: Mapping[str, Type]) -> nw.LazyFrame:
 
 def _typed(native: pa.Table, schema: Mapping[str, Type]) -> pd.DataFrame:
     """The columns of the schema in its types."""
-    columns = {}
+    is_large, columns = native.nbytes > LARGE, {}
     for name, kind in schema.items():
         column = native.column(name)
         # of a table of millions of rows each column goes as its copy comes
@@ -231,4 +235,6 @@ def _typed(native: pa.Table, schema: Mapping[str, Type]) -> pd.DataFrame:
         else:
             columns[name] = column.cast(_NUMBERS[kind]).to_pandas()
         del column
+    if is_large:
+        memory.give_back()
     return pd.DataFrame(columns, copy=False)

@@ -94,17 +94,36 @@ def covariates(deals: pd.DataFrame, events: np.ndarray, today: int) -> list[Cova
     return found
 
 
+def profiles(found: list[Covariate]) -> tuple[list[Covariate], np.ndarray]:
+    """The different deals there are: the levels that go together, and which of these profiles each deal has.
+
+    Deals of one profile have one hazard ratio, and there are thousands of profiles where there are millions of deals.
+    """
+    shape = [len(c.labels) for c in found]
+    unique, of_deal = np.unique(np.ravel_multi_index([c.code for c in found], shape), return_inverse=True)
+    levels = np.unravel_index(unique, shape)
+    return [Covariate(c.name, level, c.labels) for c, level in zip(found, levels, strict=True)], of_deal
+
+
+def together(covariates: list[Covariate], ratios: list[np.ndarray]) -> np.ndarray:
+    """Product of the ratios of all covariates, of each deal or profile."""
+    total = np.ones(len(covariates[0].code))
+    for covariate, ratio in zip(covariates, ratios, strict=True):
+        total *= ratio[covariate.code]
+    return total
+
+
 def backfit(covariates: list[Covariate], observed: np.ndarray, expected: np.ndarray, ratios: list[np.ndarray]) -> None:
     """One pass over the covariates: set each level's ratio to (O + 12) / (E + 12), the others held.
 
     Parameters
     ----------
     observed, expected
-        Exits of each deal, and the cumulated baseline hazard it was exposed to.
+        Exits of each deal or profile, and the cumulated baseline hazard it was exposed to.
     ratios
         Per covariate the ratio of each level; changed in place.
     """
-    total = np.prod([r[c.code] for c, r in zip(covariates, ratios, strict=True)], axis=0)
+    total = together(covariates, ratios)
     due_in_all = float((expected * total).sum())
     # The baseline weighs recent exits more; brought to the level of all exits, a change over time is no ratio.
     expected = expected * (observed.sum() / due_in_all if due_in_all > 0 else 1.0)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kpis.forecast.classes import Covariate, backfit, classify, covariates
+from kpis.forecast.classes import Covariate, backfit, classify, covariates, profiles, together
 from kpis.forecast.phases import PHASES, phase_of
 from kpis.forecast.spells import Exposure
 from kpis.periods import Calendar
@@ -141,9 +141,9 @@ def fit_hazards(
     np.add.at(events, hit, decay[exit_day[ended]])
 
     is_won, is_lost = exposure.cause == n, exposure.cause == n + 1
-    observed_forward = np.bincount(exposure.deal[ended & ~is_lost], minlength=deals).astype(float)
-    observed_lost = np.bincount(exposure.deal[is_lost], minlength=deals).astype(float)
-    found = [] if plain else covariates(stints.deals, observed_forward + observed_lost, stints.today)
+    went = np.bincount(exposure.deal[ended & ~is_lost], minlength=deals).astype(float)
+    left = np.bincount(exposure.deal[is_lost], minlength=deals).astype(float)
+    found = [] if plain else covariates(stints.deals, went + left, stints.today)
     ratios = [(np.ones(len(c.labels)), np.ones(len(c.labels))) for c in found]
     calendar_won, calendar_lost = np.ones(PHASES), np.ones(PHASES)
 
@@ -158,14 +158,17 @@ def fit_hazards(
     forward, losing = np.ones(deals), np.ones(deals)
     going, leaving = exposure.at_risk(forward, losing)
     won, move, lost = rates()
+    if not plain:
+        kinds, kind = profiles(found)
+        went, left = np.bincount(kind, went), np.bincount(kind, left)
     for _ in range(0 if plain else ALTERNATIONS):
         calendar_won = _calendar(phase, np.tensordot(won, going), phase[exit_day[is_won]])
         calendar_lost = _calendar(phase, np.tensordot(lost, leaving), phase[exit_day[is_lost]])
-        due_forward = exposure.due((won, calendar_won[phase]), (move.sum(1), every))
-        due_lost = exposure.due((lost, calendar_lost[phase]))
-        backfit(found, observed_forward, due_forward, [r[0] for r in ratios])
-        backfit(found, observed_lost, due_lost, [r[1] for r in ratios])
-        forward, losing = _of_deals(found, ratios, 0), _of_deals(found, ratios, 1)
+        expected = exposure.due((won, calendar_won[phase]), (move.sum(1), every))
+        backfit(kinds, went, np.bincount(kind, expected), [r[0] for r in ratios])
+        expected = exposure.due((lost, calendar_lost[phase]))
+        backfit(kinds, left, np.bincount(kind, expected), [r[1] for r in ratios])
+        forward, losing = (together(kinds, [r[side] for r in ratios])[kind] for side in (0, 1))
         going, leaving = exposure.at_risk(forward, losing)
         won, move, lost = rates()
 
@@ -198,7 +201,3 @@ def _calendar(phase: np.ndarray, expected: np.ndarray, exits: np.ndarray) -> np.
     factor = (np.bincount(exits, minlength=PHASES) + CALENDAR_SHRINKAGE) / (due + CALENDAR_SHRINKAGE)
     level = (factor * due).sum() / due.sum() if due.sum() > 0 else 1.0
     return factor / level
-
-
-def _of_deals(found: list[Covariate], ratios: list[tuple[np.ndarray, np.ndarray]], side: int) -> np.ndarray:
-    return np.prod([r[side][c.code] for c, r in zip(found, ratios, strict=True)], axis=0)

@@ -143,7 +143,7 @@ def deals_frame(dataset: Dataset) -> nw.LazyFrame:
 def _deals(dataset: Dataset) -> tuple[pd.DataFrame, tuple[int, float], pd.DataFrame]:
     """One row a deal, count and amount of the open ones without a creation date, and all bookings."""
     deals = collect(deals_frame(dataset), _DEAL)
-    deals = deals.iloc[_in_order(deals["created"], deals["opportunity_n"])].reset_index(drop=True)
+    deals = deals.iloc[_in_order(deals["created"].to_numpy(), deals["opportunity_n"].to_numpy())].reset_index(drop=True)
     # Those without a creation date are the last ones.
     dated = deals["created"] < NEVER
     still_open = ~dated & (deals["outcome"] == OPEN)
@@ -190,21 +190,40 @@ def _spells(dataset: Dataset, deals: pd.DataFrame) -> tuple[Stages, pd.DataFrame
     """Visits up to the as-of day, and the day the history begins."""
     rows = collect(visits_frame(dataset), _VISIT)
     start = int(rows["entry"].min()) if len(rows) else -NEVER
-    return *_shape(rows, deals, read_stages(dataset)), start
+    stages, code = _coded(rows["stage"].cat.categories, read_stages(dataset))
+    visited = _visited(rows, deals, code, len(stages))
+    # Of millions of rows there is hardly room for two tables.
+    del rows
+    others = _without_visits(deals, visited["deal"], code, len(stages))
+    for name in visited:
+        visited[name] = np.append(visited[name], others[name].to_numpy(visited[name].dtype))
+    order = _in_order(visited["deal"], visited["entry"])
+    for name in visited:
+        visited[name] = visited[name][order]
+    # Status beats stage: an open deal whose last recorded stage is a closing one stays where it was before.
+    last = np.append(visited["deal"][1:] != visited["deal"][:-1], True)[: len(order)]
+    last &= deals["outcome"].to_numpy()[visited["deal"]] == OPEN
+    visited["exit"][last], visited["cause"][last] = NEVER, -1
+    return stages, pd.DataFrame(visited, copy=False), start
 
 
-def _shape(rows: pd.DataFrame, deals: pd.DataFrame, table: pd.DataFrame) -> tuple[Stages, pd.DataFrame]:
-    """Join visits to deals, end them at the close, and code stages and causes."""
-    seen = pd.Index(rows["stage"].cat.categories)
+def _coded(seen: pd.Index, table: pd.DataFrame) -> tuple[Stages, dict[str, int]]:
+    """The open stages, those that are not listed last, and the number of each stage: won and lost come after them."""
     unlisted = seen.difference(table["stage"])
     closing = table[(table["is_won"] == 1) | (table["is_lost"] == 1)]
-    open_stages = table[~table["stage"].isin(closing["stage"])]
-    names = (*open_stages["stage"], *unlisted)
-    stages = Stages(names, (*(open_stages["is_qualified"] == 1), *(True for _ in unlisted)))
-    if not names:
-        names, stages = (ONE_STAGE,), Stages((ONE_STAGE,), (True,))
-    code = {name: k for k, name in enumerate(names)}
-    code.update({row.stage: len(names) + (0 if row.is_won == 1 else 1) for row in closing.itertuples()})
+    listed = table[~table["stage"].isin(closing["stage"])]
+    stages = Stages(
+        (*listed["stage"], *unlisted), (*(listed["is_qualified"] == 1), *(True for _ in unlisted))
+    )  # fmt: skip
+    if not len(stages):
+        stages = Stages((ONE_STAGE,), (True,))
+    code = {name: k for k, name in enumerate(stages.names)}
+    code.update({row.stage: len(stages) + (0 if row.is_won == 1 else 1) for row in closing.itertuples()})
+    return stages, code
+
+
+def _visited(rows: pd.DataFrame, deals: pd.DataFrame, code: dict[str, int], n: int) -> dict[str, np.ndarray]:
+    """The columns of the spells, for visits of the ``n`` open stages that had a night: ended at the close, coded."""
 
     def codes(column: str) -> np.ndarray:
         categories = [code.get(name, -1) for name in rows[column].cat.categories]
@@ -219,32 +238,21 @@ def _shape(rows: pd.DataFrame, deals: pd.DataFrame, table: pd.DataFrame) -> tupl
     entry, next_day = rows["entry"].to_numpy(), rows["next_day"].to_numpy()
     entry = np.where(rows["first"] == 1, created, np.maximum(entry, created))
     stage, cause = codes("stage"), codes("next_stage")
-    cause = np.where((closed <= next_day) & (closed < NEVER), len(names) + outcome - WON, cause)
+    cause = np.where((closed <= next_day) & (closed < NEVER), n + outcome - WON, cause)
     exit_ = np.minimum(next_day, closed)
+    del created, closed, outcome
     # A visit that begins on the day the deal closes, or on the day of the next move, has no night of its own.
-    keep = (deal >= 0) & (stage < len(names)) & (entry < exit_)
-    visited = {
-        "deal": deal, "stage": stage, "entry": entry, "exit": exit_, "cause": cause, "amount": rows["amount"].to_numpy()
-    }  # fmt: skip
-    others = _without_visits(deals, deal[keep], code, len(names))
-    kept = np.append(np.flatnonzero(keep), len(keep) + np.arange(len(others)))
-    # Column by column, each in place of the former: of millions of rows there is hardly room for two copies.
-    for name in visited:
-        visited[name] = np.append(visited[name], others[name].to_numpy(visited[name].dtype))[kept]
-    order = _in_order(visited["deal"], visited["entry"])
-    for name in visited:
-        visited[name] = visited[name][order]
-    # Status beats stage: an open deal whose last recorded stage is a closing one stays where it was before.
-    last = np.append(visited["deal"][1:] != visited["deal"][:-1], True)[: len(order)]
-    last &= deals["outcome"].to_numpy()[visited["deal"]] == OPEN
-    visited["exit"][last], visited["cause"][last] = NEVER, -1
-    return stages, pd.DataFrame(visited, copy=False)
+    keep = (deal >= 0) & (stage < n) & (entry < exit_)
+    columns = {"deal": deal, "stage": stage, "entry": entry, "exit": exit_, "cause": cause, "amount": rows["amount"]}
+    return {name: np.asarray(values)[keep] for name, values in columns.items()}
 
 
-def _in_order(first: np.ndarray | pd.Series, then: np.ndarray | pd.Series) -> np.ndarray:
+def _in_order(first: np.ndarray, then: np.ndarray) -> np.ndarray:
     """Positions in the order of two columns of whole numbers, no pair twice: as one number, which sorts much faster."""
-    first, then = np.asarray(first, dtype=np.int64), np.asarray(then, dtype=np.int64)
-    return np.argsort(first * (np.ptp(then) + 1 if len(then) else 1) + then)
+    both = first.astype(np.int64)
+    both *= int(then.max(initial=0)) - int(then.min(initial=0)) + 1
+    both += then
+    return np.argsort(both)
 
 
 def _without_visits(deals: pd.DataFrame, seen: np.ndarray, code: dict[str, int], n: int) -> pd.DataFrame:
