@@ -16,6 +16,9 @@ import pyarrow as pa
 from kpis.engine.base import Engine
 from kpis.errors import AssumptionError
 
+PACKED = 10_000_000
+"""Rows from which on a derived table is packed as well: some seconds for some gigabytes."""
+
 
 class Embedded(Engine):
     """One embedded database for one dataset; nothing in it is shared with another visitor.
@@ -92,8 +95,12 @@ class Embedded(Engine):
         return source.table(table)
 
     def create(self, table: str, frame: duckdb.DuckDBPyRelation) -> None:
-        """A table in memory."""
-        self._connection.cursor().execute(f'CREATE TABLE "{table}" AS {frame.sql_query()}')
+        """A table in memory, packed when it is a large one and no query runs."""
+        own = self._connection.cursor()
+        [(rows,)] = own.execute(f'CREATE TABLE "{table}" AS {frame.sql_query()}').fetchall()
+        if rows >= PACKED:
+            with suppress(duckdb.TransactionException):
+                own.execute("CHECKPOINT")
 
     def drop(self, table: str) -> None:
         """Free its memory."""

@@ -137,8 +137,7 @@ def fit_hazards(
     ended = exposure.cause >= 0
     exit_day = exposure.exit - exposure.first_day - 1
     events = np.zeros((n, n + 2, k))
-    hit = (exposure.stage[ended], exposure.cause[ended], exposure.exit_bin[ended])
-    np.add.at(events, hit, decay[exit_day[ended]])
+    np.add.at(events, (exposure.stage[ended], exposure.cause[ended], exposure.exit_bin[ended]), decay[exit_day[ended]])
 
     is_won, is_lost = exposure.cause == n, exposure.cause == n + 1
     went = np.bincount(exposure.deal[ended & ~is_lost], minlength=deals).astype(float)
