@@ -138,7 +138,10 @@ def beside_pandas(n: int) -> str:
 
 def one(n: int, engine: str) -> dict[str, float]:
     """The steps of one size on one engine, and the peak of memory of this process in GB."""
-    with tempfile.TemporaryDirectory(prefix="tandem-scale-") as name:
+    from tests.engines.servers import java
+
+    prefix = "tandem-scale-"
+    with tempfile.TemporaryDirectory(prefix=prefix) as name, tempfile.TemporaryDirectory() as home, java(Path(home)):
         make(n, name)
         took = in_tandem(Path(name), engine)
     return {**took, "peak": most_held()}
