@@ -131,7 +131,7 @@ def outlook(
     """
     assumptions = assumptions or Assumptions()
     projection = project(model, assumptions, record.calibration if record else None)
-    warnings = _data_notes(dataset, model)
+    warnings = [*model.once(_data_notes)]
     unverified = [w.period.label for w in projection.windows if not w.calibration.verified(w.index)]
     if unverified:
         warnings.append(UNVERIFIED.format(periods=", ".join(unverified)))
@@ -142,7 +142,7 @@ def outlook(
     targets = targets_for(dataset, model.periods, given) if given else model.once(_agreed)
     rates = rates or funnel(dataset)
     warnings += rates.missing
-    warnings += _due_notes(model)
+    warnings += model.once(_due_notes)
     landings = tuple(
         _landing(projection, dataset, w, targets[w], model.due[w], rates, warnings) for w in range(len(targets))
     )
@@ -246,9 +246,9 @@ def _due_notes(model: Model) -> list[str]:
     return [f"{overdue:,} open qualified deals have an expected close before this period: they cover no period"]
 
 
-def _data_notes(dataset: Dataset, model: Model) -> list[str]:
+def _data_notes(model: Model) -> list[str]:
     """What a reader must know about the data behind the numbers."""
-    notes = []
+    dataset, notes = model.dataset, []
     if not dataset.has_history:
         more = "a second dated export or the history table adds the stages"
         notes.append(f"No stage history, so one stage with a clock from creation: {more}")

@@ -163,15 +163,15 @@ def cells(p: np.ndarray, n: np.ndarray, total: np.ndarray, squares: np.ndarray, 
     live = (p > 0) & (total > 0)
     p, n, total, squares, bins = p[live], n[live], total[live], squares[live], bins[live]
     odds = np.clip(np.floor((logit(np.minimum(p, 1 - 1e-9)) + 9) * (ODDS_BINS / 14)), 0, ODDS_BINS - 1).astype(np.int64)
-    _, cell = np.unique(bins * ODDS_BINS + odds, return_inverse=True)
-    count = np.bincount(cell, n)
-    chance = np.bincount(cell, p * n)
-    mean = np.bincount(cell, p * total) / chance
-    second = np.bincount(cell, p * squares) / chance
+    cell = (bins - bins.min(initial=0)) * ODDS_BINS + odds
+    summed = (np.bincount(cell, of_group) for of_group in (n, p * n, p * total, p * squares, p**2 * squares))
+    held = np.bincount(cell) > 0
+    count, chance, money, square, own = (of_cell[held] for of_cell in summed)
+    mean, second = money / chance, square / chance
     rate = chance / count
     # Deals of a cell differ a little in p x amount, which makes their sum a little less variable than the cell's.
     # Taken out of the cell's own amount variance, the sum keeps its exact variance and phi stays a true one.
-    excess = (np.bincount(cell, p**2 * squares) - count * (rate * mean) ** 2) / chance
+    excess = (own - count * (rate * mean) ** 2) / chance
     variance = np.maximum(second - mean**2, 0) + cv**2 * second - excess
     return Cells(count, rate, mean, np.maximum(variance, 0))
 
