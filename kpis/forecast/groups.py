@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -41,7 +42,7 @@ class Groups:
     total: np.ndarray
     squares: np.ndarray
 
-    @property
+    @cached_property
     def bins(self) -> np.ndarray:
         """(groups,) bin of the mean amount."""
         return amount_bin(self.total / np.maximum(self.n, 1))
