@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from alembic import command
@@ -25,6 +26,9 @@ NEWEST = "head"
 
 _LOCK = 6_846_331
 """Key of the advisory lock under which one process at a time brings a PostgreSQL up to date."""
+_MIGRATING = Lock()
+"""Alembic knows one migration a process: of two at once each would make the other's tables."""
+
 _ON_CONNECT = {
     # A save is on the disk when it is acknowledged (FULL), and what was deleted is overwritten (secure_delete).
     "sqlite": (
@@ -141,4 +145,5 @@ def _bring_up_to_date(connection: Connection) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    command.upgrade(config, NEWEST)
+    with _MIGRATING:
+        command.upgrade(config, NEWEST)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 
 from kpis.assumptions import Assumptions
 from kpis.errors import InputError, StoreError
 from kpis.store import LOCAL, Place, Store, ledger, place, scenarios, snapshots
 from kpis.store.database import connected
 from kpis.store.models import Base
+from kpis.store.place import IN_MEMORY
 from kpis.store.scope import ALL
 from kpis.store.workspace import find, find_or_make
 from tests.store import made
@@ -24,6 +26,20 @@ def test_the_migrations_make_the_tables_of_the_models(store):
     with store.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, Base.metadata) == []
+
+
+def test_many_sessions_open_their_stores_at_once():
+    """Sixteen at a time: a session without a store of its own has one in memory, made when it begins."""
+
+    def opened(_: int) -> list[str]:
+        engine = connected(IN_MEMORY)
+        names = sorted(inspect(engine).get_table_names())
+        engine.dispose()
+        return names
+
+    with ThreadPoolExecutor(16) as pool:
+        found = [*pool.map(opened, range(48))]
+    assert found == [sorted([*Base.metadata.tables, "alembic_version"])] * 48
 
 
 def test_a_store_of_a_newer_tandem_is_left_alone(store, somewhere):
