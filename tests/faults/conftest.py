@@ -6,8 +6,8 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -71,14 +71,17 @@ class Database:
         """All of its processes are stopped, with their lines open: its machine acknowledges, it says nothing."""
         [pid, *_] = (Path(self._server.pgdata) / "postmaster.pid").read_text().split()
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        processes = [int(process) for process in (pid, *children)]
-        for process in processes:
-            os.kill(process, signal.SIGSTOP)
         try:
+            self._tell((pid, *children), signal.SIGSTOP)
             yield
         finally:
-            for process in processes:
-                os.kill(process, signal.SIGCONT)
+            self._tell((pid, *children), signal.SIGCONT)
+
+    def _tell(self, processes: Iterable[str], word: signal.Signals) -> None:
+        """Those that have ended meanwhile are told nothing: the last connection's process takes a moment to go."""
+        for process in processes:
+            with suppress(ProcessLookupError):
+                os.kill(int(process), word)
 
     def address(self) -> str:
         """The address of a new database in it."""
