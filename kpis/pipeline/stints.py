@@ -212,9 +212,7 @@ def _coded(seen: pd.Index, table: pd.DataFrame) -> tuple[Stages, dict[str, int]]
     unlisted = seen.difference(table["stage"])
     closing = table[(table["is_won"] == 1) | (table["is_lost"] == 1)]
     listed = table[~table["stage"].isin(closing["stage"])]
-    stages = Stages(
-        (*listed["stage"], *unlisted), (*(listed["is_qualified"] == 1), *(True for _ in unlisted))
-    )  # fmt: skip
+    stages = Stages((*listed["stage"], *unlisted), (*(listed["is_qualified"] == 1), *(True for _ in unlisted)))
     if not len(stages):
         stages = Stages((ONE_STAGE,), (True,))
     code = {name: k for k, name in enumerate(stages.names)}
